@@ -1,0 +1,189 @@
+"""The question for any flat file: which row deserves attention first?
+
+One row is one case with an outcome. Everything about the file stands in its section of
+params.yaml (`tierwise adopt` writes it), so no Python is needed for a new file:
+
+    table:
+      entity: client call                  what one row is, in the singular, for reports
+      id_column: null                      null: rows are numbered
+      outcome_column: "y"
+      won_values: ["yes"]
+      lost_values: ["no"]                  any other value: still open, left out and counted
+      time: {column: engage_date}          or {month_column, day_column, first_year} for files in
+                                           date order without a year, or {} for the order of rows
+      outcome_known: {after_days: 1}       or {column: close_date}, or {after_rows: 0}
+"""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tierwise import examples as ex
+from tierwise import tables
+from tierwise.files import InputError
+from tierwise.leakage import kind_of
+
+MISSING = "(missing)"
+
+
+def read(source: Path, text_format: dict[str, Any], missing_values: list[str]) -> pd.DataFrame:
+    """The file as it is, dates parsed. text_format: encoding, separator, decimal (may be empty)."""
+    raw = tables.read_table(source, missing_values=missing_values, **text_format)
+    for name in raw:
+        if tables.looks_like_time(raw[name]):
+            raw[name] = parsed(raw[name])
+    return raw
+
+
+def parsed(column: pd.Series) -> pd.Series:
+    """Dates where the column allows one reading, else the text as it was."""
+    try:
+        return tables.parse_times(column)
+    except tables.TableError:
+        return column
+
+
+def require(raw: pd.DataFrame, name: str, role: str) -> pd.Series:
+    if name not in raw:
+        near = difflib.get_close_matches(name, list(raw), n=3, cutoff=0.4)
+        hint = f"Nearest: {', '.join(near)}. " if near else ""
+        raise InputError(
+            f"The {role} column '{name}' is not in the file. {hint}"
+            f"It has: {', '.join(map(str, list(raw)[:40]))}."
+        )
+    return raw[name]
+
+
+def time_columns(table: dict[str, Any]) -> list[str]:
+    """Columns spent on saying when; they are not features as well."""
+    time = table["time"]
+    names = [time.get("column"), time.get("month_column"), time.get("day_column")]
+    return [name for name in names if name]
+
+
+def times(raw: pd.DataFrame, table: dict[str, Any]) -> pd.Series:
+    """As-of time of each row: dates, a running number, or the row's place in the file."""
+    rule = table["time"]
+    if "month_column" in rule:
+        month = require(raw, rule["month_column"], "month")
+        day = require(raw, rule["day_column"], "day") if rule.get("day_column") else None
+        return tables.order_by_calendar(month, day, rule["first_year"])
+    if rule.get("column"):
+        column = require(raw, rule["column"], "time")
+        if pd.api.types.is_datetime64_any_dtype(column):
+            return column
+        return tables.parse_times(column, day_first=rule.get("day_first"))
+    return pd.Series(np.arange(1, len(raw) + 1), index=raw.index)
+
+
+def entities(raw: pd.DataFrame, table: dict[str, Any]) -> pd.DataFrame:
+    """Whom could we act on, and when? Columns entity_id (text) and as_of."""
+    name = table.get("id_column")
+    ids = require(raw, name, "id") if name else pd.Series(np.arange(1, len(raw) + 1))
+    return pd.DataFrame({"entity_id": ids.astype(str).to_numpy(), "as_of": times(raw, table).array})
+
+
+def as_labels(column: pd.Series) -> pd.Series:
+    """Values as text, whole numbers without a decimal point, so that 1, 1.0 and "1" agree."""
+    if pd.api.types.is_numeric_dtype(column):
+        whole = column.dropna().mod(1).eq(0).all()
+        text = column.astype("Int64").astype("str") if whole else column.astype("str")
+        return text.where(column.notna())
+    return column.astype("str").str.strip().where(column.notna())
+
+
+def outcome(raw: pd.DataFrame, table: dict[str, Any], as_of: pd.Series) -> pd.DataFrame:
+    """What happened? Columns outcome (1 won, 0 lost, NaN open) and outcome_known_at."""
+    labels = as_labels(require(raw, table["outcome_column"], "outcome"))
+    won = labels.isin([str(value) for value in table["won_values"]])
+    lost = labels.isin([str(value) for value in table["lost_values"]])
+    value = pd.Series(np.where(won, 1.0, np.where(lost, 0.0, np.nan)), index=raw.index)
+    rule = table.get("outcome_known") or {}
+    column = None
+    if rule.get("column"):
+        column = require(raw, rule["column"], "outcome-known")
+        if not pd.api.types.is_datetime64_any_dtype(column):
+            column = tables.parse_times(column, day_first=rule.get("day_first"))
+    return pd.DataFrame({"outcome": value, "outcome_known_at": ex.known_at(as_of, rule, column)})
+
+
+def build(raw: pd.DataFrame, table: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
+    """Examples, their columns (same rows, as_of order), and rows excluded by reason.
+
+    Raises InputError when an id stands twice at one instant or one class is left.
+    """
+    repeated = raw.duplicated()
+    who = entities(raw, table)
+    known = outcome(raw, table, who["as_of"])
+    found = pd.concat([who, known], axis=1)
+    # Without an id column two equal rows may be two cases that look alike.
+    copies = repeated if table.get("id_column") else repeated & False
+    reasons = np.select(
+        [copies, who["as_of"].isna(), known["outcome"].isna(), known["outcome_known_at"].isna()],
+        ["copy of an earlier row", "no time", "outcome still open", "outcome known at no date"],
+        default="",
+    )
+    kept = found[reasons == ""].sort_values("as_of", kind="stable")
+    check(kept, table, raw)
+    columns = raw.loc[kept.index].drop(columns=spent(table)).reset_index(drop=True)
+    excluded = pd.Series(reasons[reasons != ""]).value_counts().sort_index().to_dict()
+    return kept.reset_index(drop=True), columns, excluded
+
+
+def spent(table: dict[str, Any]) -> list[str]:
+    """Columns that say who, when and what came of it: never features."""
+    known_column = (table.get("outcome_known") or {}).get("column")
+    names = [table.get("id_column"), table["outcome_column"], known_column, *time_columns(table)]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def check(kept: pd.DataFrame, table: dict[str, Any], raw: pd.DataFrame) -> None:
+    twice = kept.duplicated(["entity_id", "as_of"], keep=False)
+    if twice.any():
+        ids = ", ".join(kept.loc[twice, "entity_id"].unique()[:3])
+        raise InputError(
+            f"The id column '{table['id_column']}' must tell the rows of one instant apart: "
+            f"{int(twice.sum())} rows share an id and a time (first: {ids}). Name another id "
+            "column, or leave --id out to number the rows."
+        )
+    counts = kept["outcome"].value_counts()
+    if len(counts) < 2 or counts.min() < 10:
+        column = table["outcome_column"]
+        values = as_labels(raw[column]).value_counts().head(6).to_dict()
+        raise InputError(
+            f"The outcome needs at least 10 won and 10 lost rows. '{column}' gives "
+            f"{int(counts.get(1.0, 0))} won and {int(counts.get(0.0, 0))} lost; its values are "
+            f"{values}. Name them with --won and --lost, or wait for more outcomes."
+        )
+
+
+def features(columns: pd.DataFrame, as_of: pd.Series) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Model-ready columns and, for each column left out, why.
+
+    Numbers become float32 (the precision every runtime shares), dates days before the decision,
+    categories text with "(missing)" for no value. Same rows, the file's column order.
+    """
+    ready: dict[str, pd.Series] = {}
+    left_out = {}
+    for name in columns:
+        kind = kind_of(columns[name])
+        if kind == "number":
+            ready[name] = columns[name].astype("float32")
+        elif kind == "date" and ex.is_dated(as_of):
+            ready[name] = ex.days_between(columns[name], as_of)
+        elif kind == "category":
+            ready[name] = columns[name].astype("str").where(columns[name].notna(), MISSING)
+        else:
+            left_out[name] = LEFT_OUT[kind]
+    return pd.DataFrame(ready, index=columns.index), left_out
+
+
+LEFT_OUT = {
+    "empty": "holds no value",
+    "constant": "holds one value only",
+    "text": "nearly one value per row: nothing repeats that could be learned",
+    "date": "a date, but the rows have no decision date to compare it with",
+}

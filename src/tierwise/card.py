@@ -1,0 +1,188 @@
+"""The folder handed to engineers: model, card, checks, checksums. Generated, never typed."""
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tierwise import files, imports, scoring
+from tierwise.models import categories_of
+
+LIBRARIES = ("numpy", "onnx", "onnxruntime", "pandas", "scikit-learn", "skl2onnx", "skops")
+MODEL_FILES = ("model.onnx", "model.skops")
+
+
+def build(application: str, learn: pd.DataFrame, steps: dict[str, Any]) -> dict[str, Any]:
+    """card.json as a dict. learn: the features the model was fitted on; steps: earlier metrics."""
+    features, compared = steps["build_features"], steps["compare_models"]
+    chosen, judged = steps["select_threshold"], steps["validate_tiers"]
+    issued = judged["verdict"] != "cannot rank"
+    tiered = judged["verdict"] == "supported"
+    return {
+        "application": application,
+        "entity": features["entity"],
+        "simulated": features["simulated"],
+        "verdict": judged["verdict"],
+        "sentence": judged["sentence"],
+        "model": compared["candidate"] if issued else None,
+        "output": {
+            "score": "ranks: the higher, the earlier; the model's chance before correction, 0 to 1",
+            "chance": f"calibrated chance that this {features['entity']} is won, 0 to 1",
+        },
+        "calibration": chosen["calibrator"],
+        "threshold_chance": chosen["threshold"],
+        "tier_cuts_score": judged["cuts"] if tiered else {},
+        "tiers": judged["tiers"] if tiered else [],
+        "auc": judged["auc"],
+        "auc_interval": judged["auc_interval"],
+        "columns": columns(learn),
+        "never_use": features["quarantined"],
+        "learned_from": features["spans"][0],
+        "judged_on": features["spans"][2],
+        "data_version": features["data_version"],
+        "code_version": imports.code_version(
+            imports.watched(files.project_root() / "notebooks" / "export_model.ipynb")
+        ),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def columns(learn: pd.DataFrame) -> list[dict[str, Any]]:
+    """Per input: name, kind, and the values or the range that the model has learned from."""
+    listed = categories_of(learn)
+    found = []
+    for name in learn:
+        if pd.api.types.is_numeric_dtype(learn[name]):
+            limits = [learn[name].min(), learn[name].max()]
+            found.append({"name": name, "kind": "number", "range": limits, "missing": "NaN"})
+        else:
+            values = sorted(listed.get(name, []))
+            found.append(
+                {"name": name, "kind": "category", "values": values, "missing": "(missing)"}
+            )
+    return found
+
+
+def columns_table(card: dict[str, Any]) -> pd.DataFrame:
+    """The card's inputs for a reader: column, kind, known values, missing."""
+    rows = []
+    for column in card["columns"]:
+        if column["kind"] == "number":
+            low, high = (f"{float(end):,.4g}" for end in column["range"])
+            known = f"{low} to {high}"
+        else:
+            values = column["values"]
+            known = ", ".join(values[:6]) + (f" and {len(values) - 6} more" if values[6:] else "")
+        rows.append((column["name"], column["kind"], known, column["missing"]))
+    return pd.DataFrame(rows, columns=["column", "kind", "known values", "missing is"])
+
+
+def checks(card: dict[str, Any], learn: pd.DataFrame, onnx: Path, count: int) -> dict[str, Any]:
+    """Inputs with the chances that the model gives them.
+
+    Each column is drawn on its own, so no line is somebody's record; the last one has every
+    number missing and categories never seen. Numbers are rounded to 6 significant digits
+    before scoring, so the text holds exactly what was scored.
+    """
+    random = np.random.default_rng(0)
+    drawn = {}
+    for column in card["columns"]:
+        values = learn[column["name"]].to_numpy()[random.integers(len(learn), size=count)]
+        if column["kind"] == "number":
+            short = np.array([float(f"{value:.6g}") for value in values])
+            drawn[column["name"]] = np.r_[short, np.nan].astype("float32")
+        else:
+            known = set(column["values"])
+            common = [value if value in known else "(missing)" for value in values]
+            drawn[column["name"]] = np.array([*common, "never seen"], dtype=object)
+    inputs = pd.DataFrame(drawn)
+    chances = scoring.score(scoring.session(onnx), inputs)["chance"]
+    rows = [
+        [None if value is None or value != value else as_json(value) for value in row]
+        for row in inputs.itertuples(index=False, name=None)
+    ]
+    return {"columns": list(inputs), "inputs": rows, "chances": [round(c, 9) for c in chances]}
+
+
+def as_json(value: Any) -> Any:
+    return value if isinstance(value, str) else float(f"{value:.6g}")
+
+
+def write(
+    folder: Path, card: dict[str, Any], learn: pd.DataFrame, onnx: Path, checks_count: int
+) -> None:
+    """Replace the folder in one move. Without a model (cannot rank) only the cards are written."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    if card["model"]:
+        for name in MODEL_FILES:
+            shutil.copyfile(onnx.parent / name, partial / name)
+        promised = checks(card, learn, onnx, checks_count)
+        files.write_json(partial / "checks.json", promised, digits=9)
+    files.write_json(partial / "card.json", card)
+    files.write_text(partial / "MODEL_CARD.md", markdown(card))
+    sums = [f"{files.sha256(path)}  {path.name}\n" for path in sorted(partial.iterdir())]
+    files.write_text(partial / "SHA256SUMS", "".join(sums))
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def contents(folder: Path) -> pd.DataFrame:
+    """file, bytes, sha256 (first 12 digits) of everything in the folder, by name."""
+    rows = [(p.name, p.stat().st_size, files.sha256(p)[:12]) for p in sorted(folder.iterdir())]
+    return pd.DataFrame(rows, columns=["file", "bytes", "sha256"])
+
+
+def markdown(card: dict[str, Any]) -> str:
+    """MODEL_CARD.md: the card for people."""
+    learned, judged = card["learned_from"], card["judged_on"]
+    lines = [
+        f"# Model card: {card['application']}",
+        "",
+        f"**{card['verdict'].capitalize()}.** {card['sentence']}",
+        "",
+        f"- Question: which {card['entity']} deserves attention first?",
+        f"- Model: {(card['model'] or 'none, because nothing ranks').replace('_', ' ')}",
+        f"- Learned from {learned['rows_count']:,} rows, {learned['first']} to {learned['last']}",
+        f"- Judged once on {judged['rows_count']:,} rows, {judged['first']} to {judged['last']}",
+        f"- Data {card['data_version']}, code {card['code_version']}"
+        + (", simulated data" if card["simulated"] else ""),
+        "",
+        "## Outputs",
+        "",
+        *(f"- `{name}`: {meaning}" for name, meaning in card["output"].items()),
+        f"- contact when `chance` is at least {card['threshold_chance']:.4f}",
+        "",
+        "## Tiers on later data",
+        "",
+        *tier_lines(card),
+        "",
+        "## Never use",
+        "",
+        *(f"- `{item['column']}`: {item['reason']}" for item in card["never_use"]),
+        *([] if card["never_use"] else ["- nothing was refused"]),
+        "",
+        "## Inputs",
+        "",
+        *(f"- `{column['name']}` ({column['kind']})" for column in card["columns"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def tier_lines(card: dict[str, Any]) -> list[str]:
+    if not card["tiers"]:
+        return [f"No tiers are issued: {card['verdict']}."]
+    head = ["| tier | lowest score | rows | converted | 95 % interval |", "|---|---|---|---|---|"]
+    rows = []
+    for tier in card["tiers"]:
+        cut = card["tier_cuts_score"].get(tier["name"])
+        low, high = tier["interval"]
+        rows.append(
+            f"| {tier['name']} | {'below' if cut is None else f'{cut:.6f}'} | {tier['count']:,} "
+            f"| {tier['rate']:.1%} | {low:.1%} to {high:.1%} |"
+        )
+    return head + rows

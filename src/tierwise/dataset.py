@@ -1,0 +1,89 @@
+"""What build_features hands on: the rows, their columns, and the account of what was left out."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tierwise import examples as ex
+from tierwise import files
+from tierwise.report import format_value
+
+ROW_COLUMNS = ["entity_id", "as_of", "outcome", "outcome_known_at", "span"]
+
+
+def exclusions(examples: pd.DataFrame, excluded: dict[str, int]) -> pd.DataFrame:
+    """Rows left out by reason, largest first: reason, rows_count."""
+    late = int((examples["span"] == "").sum())
+    counts = excluded | ({"known too late for its span": late} if late else {})
+    rows = sorted(counts.items(), key=lambda item: -item[1])
+    if not rows:
+        rows = [("none: every row is used", 0)]
+    return pd.DataFrame(rows, columns=["reason", "rows_count"])
+
+
+def headline(
+    raw: pd.DataFrame, examples: pd.DataFrame, excluded: dict[str, int]
+) -> list[dict[str, str]]:
+    """Cards: rows in the file, rows used, share of wins."""
+    used = examples[examples["span"] != ""]
+    left_out = int(exclusions(examples, excluded)["rows_count"].sum())
+    first, last = ex.label(examples["as_of"].iloc[0]), ex.label(examples["as_of"].iloc[-1])
+    return [
+        {"label": "rows in the file", "value": format_value(len(raw), "count")},
+        {
+            "label": "rows used",
+            "value": format_value(len(used), "count"),
+            "note": f"{left_out:,} left out, {first} to {last}",
+        },
+        {"label": "share that won", "value": format_value(used["outcome"].mean(), "share")},
+    ]
+
+
+def save(application: str, examples: pd.DataFrame, features: pd.DataFrame) -> None:
+    """models/<application>/examples.parquet and features.parquet, row by row alike."""
+    files.write_parquet(files.models_path(application, "examples.parquet"), examples[ROW_COLUMNS])
+    files.write_parquet(files.models_path(application, "features.parquet"), features)
+
+
+def load(application: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The examples and their features, the same rows in as_of order."""
+    examples = files.read_parquet(files.models_path(application, "examples.parquet"))
+    return examples, files.read_parquet(files.models_path(application, "features.parquet"))
+
+
+def save_metrics(
+    application: str,
+    path: Path,
+    entity: str,
+    simulated: bool,
+    examples: pd.DataFrame,
+    excluded: dict[str, int],
+    audit: pd.DataFrame,
+    left_out: dict[str, str],
+    claim: pd.DataFrame,
+) -> None:
+    """metrics/<application>/build_features.json."""
+    used = examples[examples["span"] != ""]
+    refused = audit[audit["refused"]]
+    kept = audit[~audit["refused"] & ~audit["column"].isin(left_out)]
+    found: dict[str, Any] = {
+        "application": application,
+        "entity": entity,
+        "simulated": simulated,
+        "data_version": files.sha256(path)[:12],
+        "data_until": ex.label(examples["as_of"].iloc[-1]),
+        "rows_count": len(used),
+        "wins_count": int(used["outcome"].sum()),
+        "excluded": exclusions(examples, excluded).to_dict("records"),
+        "spans": ex.span_table(examples).to_dict("records"),
+        "quarantined": records(refused, ["column", "why", "by", "auc_in_period"], why="reason"),
+        "columns": records(kept, ["column", "kind", "distinct_count", "missing_share"]),
+        "left_out": [{"column": name, "reason": why} for name, why in left_out.items()],
+        "claimed_auc": claim.to_dict("records"),
+    }
+    files.write_json(files.metrics_path(application, "build_features"), found)
+
+
+def records(table: pd.DataFrame, columns: list[str], **renamed: str) -> list[dict[str, Any]]:
+    return table[columns].rename(columns=renamed).to_dict("records")

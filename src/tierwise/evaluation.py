@@ -1,0 +1,287 @@
+"""Does the ranking keep its promise on later data? Rolling origin, measures, intervals.
+
+Names follow scikit-learn: `*_loss`, `*_error`, `brier` are to be minimised; `auc*`,
+`average_precision`, `captured_share` maximised. Every measure of ranking comes twice: pooled
+over all periods (mixes level and ranking) and inside periods (what one work list feels).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy.stats import binomtest, norm
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
+from sklearn.model_selection import train_test_split
+from tqdm import tqdm
+
+from tierwise import models
+from tierwise.examples import Period
+from tierwise.leakage import auc, auc_in_blocks
+
+BOOTSTRAP_COUNT = 1000
+BIN_COUNT = 10
+# A chance of exactly 0 or 1 would make one surprise cost infinitely much.
+CHANCE_FLOOR = 1e-6
+
+
+def rolling_origin(
+    features: pd.DataFrame, outcome: np.ndarray, periods: list[Period], names: list[str]
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Fit on what was known, judge on the next period, roll on.
+
+    Returns one row per judged example (columns: row = position in `features`, period, outcome
+    and one chance per candidate, in time order), and each candidate's processor seconds.
+    """
+    jobs = [(name, number) for number in range(len(periods)) for name in names]
+    tasks = (
+        delayed(fit_and_judge)(name, features, outcome, periods[number]) for name, number in jobs
+    )
+    results = Parallel(n_jobs=-1, return_as="generator")(tasks)
+    chances: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    seconds = dict.fromkeys(names, 0.0)
+    bar = tqdm(zip(jobs, results, strict=True), total=len(jobs), desc="fits", mininterval=2)
+    for (name, _), (chance, spent) in bar:
+        chances[name].append(chance)
+        seconds[name] += spent
+    rows = np.concatenate([period.rows for period in periods])
+    number = np.repeat(np.arange(len(periods)), [len(period.rows) for period in periods])
+    table = pd.DataFrame({"row": rows, "period": number, "outcome": outcome[rows]})
+    return table.assign(**{name: np.concatenate(chances[name]) for name in names}), seconds
+
+
+def fit_and_judge(
+    name: str, features: pd.DataFrame, outcome: np.ndarray, period: Period
+) -> tuple[np.ndarray, float]:
+    """Chances of the period's rows and the fit's processor seconds."""
+    known = period.known
+    model, seconds = models.fit(name, features.iloc[known], outcome[known])
+    return models.chance(model, features.iloc[period.rows]), seconds
+
+
+def random_split(features: pd.DataFrame, outcome: np.ndarray, names: list[str]) -> dict[str, float]:
+    """AUC per candidate when past and future are shuffled together: a diagnostic, never a result.
+
+    It is run to show how much the usual 70/30 split would have flattered.
+    """
+    learn, judge = train_test_split(
+        np.arange(len(outcome)), test_size=0.3, random_state=models.SEED, stratify=outcome
+    )
+    shuffled = Period(None, np.sort(learn), np.sort(judge))
+    tasks = (delayed(fit_and_judge)(name, features, outcome, shuffled) for name in names)
+    found = Parallel(n_jobs=-1)(tasks)
+    pairs = zip(names, found, strict=True)
+    return {name: auc(outcome[shuffled.rows], chance) for name, (chance, _) in pairs}
+
+
+def captured_share(outcome: np.ndarray, score: np.ndarray, contacted_share: float) -> float:
+    """Share of all wins among the `contacted_share` of rows with the highest score.
+
+    Rows that tie at the border count by the share of them that fits, so the order in which a
+    file lists equals changes nothing. NaN without a win.
+    """
+    room = contacted_share * len(score)
+    border = np.sort(score)[::-1][min(int(np.ceil(room)), len(score)) - 1] if room else np.inf
+    above, tied = score > border, score == border
+    fits = (room - above.sum()) / tied.sum() if tied.any() else 0.0
+    wins = outcome.sum()
+    return float((outcome[above].sum() + fits * outcome[tied].sum()) / wins) if wins else np.nan
+
+
+def reliability(
+    outcome: np.ndarray, chance: np.ndarray, bin_count: int = BIN_COUNT
+) -> pd.DataFrame:
+    """Promised against realised share in bins of equal count, ascending by chance.
+
+    Columns: count, wins, chance (mean promised), rate (realised), interval (95 %, Wilson 1927).
+    """
+    order = np.argsort(chance, kind="stable")
+    bins = [rows for rows in np.array_split(order, bin_count) if len(rows)]
+    wins = [int(outcome[rows].sum()) for rows in bins]
+    return pd.DataFrame(
+        {
+            "count": [len(rows) for rows in bins],
+            "wins": wins,
+            "chance": [chance[rows].mean() for rows in bins],
+            "rate": [outcome[rows].mean() for rows in bins],
+            "interval": [wilson(won, len(rows)) for won, rows in zip(wins, bins, strict=True)],
+        }
+    )
+
+
+def wilson(wins: int, count: int, confidence: float = 0.95) -> list[float]:
+    """[low, high] for a share (Wilson 1927); [0, 1] where nothing was seen."""
+    if count == 0:
+        return [0.0, 1.0]
+    found = binomtest(wins, count).proportion_ci(confidence, method="wilson")
+    return [float(found.low), float(found.high)]
+
+
+def calibration_error(outcome: np.ndarray, chance: np.ndarray) -> float:
+    """Expected calibration error over ten bins of equal count, in [0, 1].
+
+    Naeini, Cooper and Hauskrecht 2015 (AAAI), with equal-count in place of equal-width bins.
+    """
+    bins = reliability(outcome, chance)
+    return float(np.average(np.abs(bins["chance"] - bins["rate"]), weights=bins["count"]))
+
+
+def measures(outcome: np.ndarray, chance: np.ndarray, contacted_share: float) -> dict[str, float]:
+    """Every measure of one set of chances. NaN where one class alone leaves it undefined."""
+    clipped = np.clip(chance, CHANCE_FLOOR, 1 - CHANCE_FLOOR)
+    both = len(np.unique(outcome)) == 2
+    return {
+        "log_loss": float(log_loss(outcome, clipped, labels=[0, 1])),
+        "brier": float(brier_score_loss(outcome, clipped, labels=[0, 1])),
+        "auc": auc(outcome, chance) if both else np.nan,
+        "average_precision": float(average_precision_score(outcome, chance)) if both else np.nan,
+        "captured_share": captured_share(outcome, chance, contacted_share),
+        "calibration_error": calibration_error(outcome, chance),
+    }
+
+
+RANKING = ("auc", "average_precision", "captured_share")
+
+
+def by_period(table: pd.DataFrame, names: list[str], contacted_share: float) -> pd.DataFrame:
+    """The log of the rolling origin: a row per candidate and period with counts and measures.
+
+    `weight` is the size of the rarer class: a period with three wins says little about ranking.
+    """
+    found = []
+    for number, rows in table.groupby("period", sort=True):
+        outcome = rows["outcome"].to_numpy()
+        counts = {"rows_count": len(rows), "wins_count": int(outcome.sum())}
+        weight = min(counts["wins_count"], len(rows) - counts["wins_count"])
+        for name in names:
+            found.append(
+                {"candidate": name, "period": number, **counts, "weight": weight}
+                | measures(outcome, rows[name].to_numpy(), contacted_share)
+            )
+    return pd.DataFrame(found)
+
+
+def averaged(log: pd.DataFrame, draws: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Measure by measure, the mean over periods for every draw of periods, shape (n_draws,)."""
+    for name in ("log_loss", "brier", *RANKING):
+        weights = log["weight" if name in RANKING else "rows_count"].to_numpy(dtype=float)
+        values = log[name].fillna(0.5).to_numpy()
+        total = weights[draws].sum(axis=1)
+        yield name, (weights * values)[draws].sum(axis=1) / np.where(total > 0, total, 1.0)
+
+
+def period_draws(period_count: int) -> np.ndarray:
+    """The periods as they are, then resampled with replacement, shape (1 + 1000, n_periods)."""
+    random = np.random.default_rng(models.SEED)
+    drawn = random.integers(period_count, size=(BOOTSTRAP_COUNT, period_count))
+    return np.vstack([np.arange(period_count), drawn])
+
+
+def interval(values: np.ndarray, confidence: float = 0.95) -> list[float]:
+    """[low, high]: percentile interval of bootstrap values."""
+    tail = (1 - confidence) / 2
+    return [float(np.quantile(values, tail)), float(np.quantile(values, 1 - tail))]
+
+
+def rank_p(log: pd.DataFrame) -> float:
+    """One-sided p of an AUC inside periods this high if the order were random.
+
+    log: one candidate's rows of `by_period`. In a period with m wins and n losses the AUC of a
+    random order has mean 1/2 and variance (m + n + 1) / (12 m n) (Mann and Whitney 1947; ties
+    make it smaller, so the p is on the safe side).
+    """
+    log = log[log["weight"] > 0]
+    if log.empty:
+        return 1.0
+    wins, losses = log["wins_count"], log["rows_count"] - log["wins_count"]
+    variance = (wins + losses + 1) / (12 * wins * losses)
+    share = log["weight"] / log["weight"].sum()
+    z = (share * (log["auc"] - 0.5)).sum() / np.sqrt((share**2 * variance).sum())
+    return float(norm.sf(z))
+
+
+def summary(table: pd.DataFrame, log: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """One row per candidate: measures inside periods with intervals by bootstrap over periods.
+
+    Pooled AUC and calibration error are over all judged rows at once.
+    """
+    draws = period_draws(table["period"].nunique())
+    outcome = table["outcome"].to_numpy()
+    rows = []
+    for name in names:
+        own = log[log["candidate"] == name]
+        row: dict[str, Any] = {"candidate": name, "rank_p": rank_p(own)}
+        for measure, values in averaged(own, draws):
+            row[measure] = float(values[0])
+            row[f"{measure}_interval"] = interval(values[1:])
+        row["auc_pooled"] = auc(outcome, table[name].to_numpy())
+        row["calibration_error"] = calibration_error(outcome, table[name].to_numpy())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def choose(candidates: pd.DataFrame, tolerance_auc: float) -> str:
+    """The simplest candidate whose AUC inside periods is within the tolerance of the best.
+
+    candidates: rows of `summary` in the order from simplest up.
+    """
+    enough = candidates["auc"] >= candidates["auc"].max() - tolerance_auc
+    return str(candidates.loc[enough, "candidate"].iloc[0])
+
+
+def blocks_of(labels: np.ndarray) -> list[np.ndarray]:
+    """Row positions per label, in order of first appearance."""
+    return [np.flatnonzero(labels == label) for label in pd.unique(pd.Series(labels))]
+
+
+def auc_inside(table: pd.DataFrame, name: str) -> float:
+    """AUC inside periods of one candidate's chances."""
+    blocks = blocks_of(table["period"].to_numpy())
+    return auc_in_blocks(table["outcome"].to_numpy(), table[name].to_numpy(), blocks)
+
+
+def claimed(features: pd.DataFrame, examples: pd.DataFrame, refused: list[str]) -> pd.DataFrame:
+    """What the refused columns would have claimed: AUC on the span `tune` after a fit on `learn`.
+
+    Columns: columns ("with the refused columns" | "without them"), auc. The same histogram
+    boosting both times.
+    """
+    outcome = examples["outcome"].to_numpy()
+    span = examples["span"].to_numpy()
+    later = Period(None, np.flatnonzero(span == "learn"), np.flatnonzero(span == "tune"))
+    honest = features.drop(columns=refused, errors="ignore")
+    rows = []
+    for title, table in (("with the refused columns", features), ("without them", honest)):
+        if title == "without them" or len(honest.columns) < len(features.columns):
+            chance, _ = fit_and_judge("histogram_boosting", table, outcome, later)
+            rows.append({"columns": title, "auc": auc(outcome[later.rows], chance)})
+    return pd.DataFrame(rows)
+
+
+def can_rank(candidates: pd.DataFrame, chosen: str, rank_p: float) -> bool:
+    """Whether the chosen candidate ranks, by two rules fixed before looking.
+
+    Its order must be no accident (p below `rank_p`, shared among the candidates tried), and it
+    must last: the interval of its AUC over periods lies above 0.5.
+    """
+    row = candidates.set_index("candidate").loc[chosen]
+    tried = len(candidates) - 1
+    return bool(row["rank_p"] * tried < rank_p and row["auc_interval"][0] > 0.5)
+
+
+def sentence(candidates: pd.DataFrame, chosen: str, able: bool) -> str:
+    """What the comparison found, for a reader."""
+    row = candidates.set_index("candidate").loc[chosen]
+    name = chosen.replace("_", " ")
+    low, high = row["auc_interval"]
+    if not able:
+        best = candidates.loc[candidates["auc"].idxmax()]
+        return (
+            "No candidate ranks later periods better than chance (best AUC inside periods "
+            f"{best['auc']:.3f}, {best['candidate'].replace('_', ' ')}): tiers are not issued."
+        )
+    return (
+        f"Yes: {name} is the simplest that ranks as well as any, with AUC {row['auc']:.3f} inside "
+        f"later periods (95 % interval {low:.3f} to {high:.3f})."
+    )

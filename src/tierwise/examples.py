@@ -1,0 +1,191 @@
+"""Rows to learn from and to be judged on, cut by time. The only module that compares dates.
+
+One example is one (entity, as-of time). Three times matter:
+
+    as_of               when we would have had to decide
+    outcome_known_at    when we learned how it ended
+    edge                the first instant of a later span or period
+
+Worked example, outcome known one day after the call, judged span from 1 June:
+
+    called      outcome known    span
+    20 May      21 May           tune, its outcome may be used for choices made on 1 June
+    31 May      1 June           none: on the morning of 1 June nobody knew how it ended
+    1 June      2 June           judge
+
+A file with no dates has row numbers (or any running number) in place of times; all
+comparisons stay the same.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tierwise.files import InputError
+
+SPANS = ("learn", "tune", "judge")
+EDGE_COLUMNS = ["entity_id", "as_of", "outcome", "outcome_known_at"]
+
+
+def known_before(table: pd.DataFrame, edge: Any, column: str = "outcome_known_at") -> pd.Series:
+    """Mask of the rows whose `column` lies strictly before `edge`."""
+    return table[column] < edge
+
+
+def share_later(times: pd.Series, as_of: pd.Series) -> float:
+    """Share of the known `times` that lie after their row's as-of time; 0.0 where none is known."""
+    known = times.notna() & as_of.notna()
+    return float((times[known] > as_of[known]).mean()) if known.any() else 0.0
+
+
+def known_at(as_of: pd.Series, rule: dict[str, Any], times: pd.Series | None = None) -> pd.Series:
+    """When each outcome became known.
+
+    rule: {"after_days": n} for dates, {"after_rows": n} for running numbers (n = 0 if absent), or
+    {"column": name} with that column's `times`. A time before the as-of time counts as the
+    as-of time: nobody knows an outcome before the decision.
+    """
+    if times is not None:
+        return times.where(times >= as_of, as_of.where(times.notna()))
+    if is_dated(as_of):
+        return as_of + pd.Timedelta(days=rule.get("after_days", 0))
+    return as_of + rule.get("after_rows", 0)
+
+
+def is_dated(as_of: pd.Series) -> bool:
+    return pd.api.types.is_datetime64_any_dtype(as_of)
+
+
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows by as-of time; rows of one instant stay in the file's order."""
+    return table.sort_values("as_of", kind="stable").reset_index(drop=True)
+
+
+def edge_at(as_of: pd.Series, share: float) -> Any:
+    """The as-of time before which `share` of the rows lie, rounded down to a whole instant.
+
+    as_of: ascending. All rows of one instant fall on the same side.
+    """
+    return as_of.iloc[min(int(share * len(as_of)), len(as_of) - 1)]
+
+
+def spans(examples: pd.DataFrame, tune_share: float, judge_share: float) -> pd.Series:
+    """learn | tune | judge for each row, "" where the outcome came too late for its span.
+
+    examples: ascending as_of. The span `judge` is the latest `judge_share` of the rows, `tune`
+    the `tune_share` before it. Raises InputError when a span would hold no row.
+    """
+    judge_from = edge_at(examples["as_of"], 1 - judge_share)
+    tune_from = edge_at(examples["as_of"], 1 - judge_share - tune_share)
+    judge = examples["as_of"] >= judge_from
+    tune = (examples["as_of"] >= tune_from) & ~judge & known_before(examples, judge_from)
+    learn = (examples["as_of"] < tune_from) & known_before(examples, tune_from)
+    span = np.select([judge, tune, learn], ["judge", "tune", "learn"], default="")
+    for name in SPANS:
+        if not (span == name).any():
+            raise InputError(
+                f"No row falls into the span '{name}': the time column has only "
+                f"{examples['as_of'].nunique()} distinct values for {len(examples)} rows. "
+                "Use a finer time column, or leave the time out to use the order of the rows."
+            )
+    return pd.Series(span, index=examples.index)
+
+
+@dataclass(frozen=True)
+class Period:
+    """One turn of the rolling origin: fit on `known`, judge on `rows` (positions, ascending)."""
+
+    start: Any
+    known: np.ndarray
+    rows: np.ndarray
+
+
+def by_period(examples: pd.DataFrame, period_count: int, history_share: float) -> list[Period]:
+    """Split the rows into periods of about equal size, after a first stretch of history.
+
+    examples: ascending as_of, holding no row of the judged span. A period learns only from rows
+    whose outcome was known before its first instant. Periods that would start inside one
+    instant are merged, so fewer than `period_count` can come back.
+    """
+    marks = np.linspace(history_share, 1.0, period_count + 1)[:-1]
+    starts = list(dict.fromkeys(edge_at(examples["as_of"], share) for share in marks))
+    ends = [*starts[1:], None]
+    periods = []
+    for start, end in zip(starts, ends, strict=True):
+        inside = examples["as_of"] >= start
+        if end is not None:
+            inside &= examples["as_of"] < end
+        known = np.flatnonzero(known_before(examples, start))
+        if len(known):
+            periods.append(Period(start, known, np.flatnonzero(inside)))
+    return periods
+
+
+def week_or_block(as_of: pd.Series, block_count: int = 20) -> np.ndarray:
+    """A group number per row: calendar weeks of dates, else equal blocks of the order."""
+    if is_dated(as_of):
+        return pd.factorize(as_of.dt.to_period("W"))[0]
+    return np.arange(len(as_of)) * block_count // max(len(as_of), 1)
+
+
+def month_or_block(as_of: pd.Series, block_count: int = 8) -> pd.Series:
+    """A readable label per row: "2009-07" for dates, else "rows 1–1,000"."""
+    if is_dated(as_of):
+        return as_of.dt.strftime("%Y-%m")
+    block = np.arange(len(as_of)) * block_count // max(len(as_of), 1)
+    first = pd.Series(np.arange(len(as_of)) + 1).groupby(block).transform("min").to_numpy()
+    last = pd.Series(np.arange(len(as_of)) + 1).groupby(block).transform("max").to_numpy()
+    labels = [f"rows {a:,}–{b:,}" for a, b in zip(first, last, strict=True)]
+    return pd.Series(labels, index=as_of.index)
+
+
+def day_count(as_of: pd.Series) -> int | None:
+    """Distinct days with at least one row, None when the order has no dates."""
+    return int(as_of.dt.normalize().nunique()) if is_dated(as_of) else None
+
+
+def label(instant: Any) -> str:
+    """A time as text: an ISO date (with the hour only if there is one), or a number."""
+    if isinstance(instant, pd.Timestamp):
+        return instant.isoformat(sep=" ", timespec="minutes").removesuffix(" 00:00")
+    return f"{float(instant):,.0f}"
+
+
+def days_between(earlier: pd.Series, as_of: pd.Series) -> pd.Series:
+    """Days from a date to the as-of time as float32, negative for dates still to come."""
+    return ((as_of - earlier) / pd.Timedelta(days=1)).astype("float32")
+
+
+def before_judging(examples: pd.DataFrame) -> pd.Series:
+    """Mask of the rows whose outcome was known when the judged span began."""
+    return known_before(examples, examples.loc[examples["span"] == "judge", "as_of"].min())
+
+
+def span_table(examples: pd.DataFrame) -> pd.DataFrame:
+    """Per span: span, first, last (as text), rows_count, wins_count, rate."""
+    rows = []
+    for name in SPANS:
+        inside = examples[examples["span"] == name]
+        first, last = label(inside["as_of"].iloc[0]), label(inside["as_of"].iloc[-1])
+        wins = int(inside["outcome"].sum())
+        rows.append(
+            {"span": name, "first": first, "last": last, "rows_count": len(inside)}
+            | {"wins_count": wins, "rate": wins / len(inside)}
+        )
+    return pd.DataFrame(rows)
+
+
+def month_table(examples: pd.DataFrame) -> pd.DataFrame:
+    """Per month (or block of rows): month, rows_count, rate, span (that of most rows)."""
+    month = month_or_block(examples["as_of"], block_count=20)
+    grouped = examples.groupby(month, sort=False)
+    return pd.DataFrame(
+        {
+            "month": grouped["as_of"].first().index,
+            "rows_count": grouped.size().to_numpy(),
+            "rate": grouped["outcome"].mean().to_numpy(),
+            "span": grouped["span"].agg(lambda spans: spans.value_counts().index[0]).to_numpy(),
+        }
+    )

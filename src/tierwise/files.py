@@ -1,0 +1,149 @@
+"""Where things lie, and the one way they are written.
+
+Everything is written to a temporary file beside its destination and then moved: a run that
+is killed leaves either the old file or the new one, never half of one. JSON and Parquet come
+out the same, byte for byte, for the same content, so that `dvc.lock` can prove a rerun.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+STEPS = ("build_features", "compare_models", "select_threshold", "validate_tiers", "export_model")
+
+
+class InputError(ValueError):
+    """What the user gave can't be used; the message holds the rule, the value and the way out."""
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The nearest folder upwards that holds params.yaml and dvc.yaml.
+
+    Notebooks run by hand start in notebooks/, stages start in the root: both find the same files.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "params.yaml").is_file() and (folder / "dvc.yaml").is_file():
+            return folder
+    raise InputError(
+        f"No folder above {here} holds params.yaml and dvc.yaml. "
+        "Run the command inside a clone of tierwise."
+    )
+
+
+def metrics_path(application: str, step: str) -> Path:
+    """metrics/<application>/<step>.json, the figures that reports claim."""
+    return project_root() / "metrics" / application / f"{step}.json"
+
+
+def models_path(application: str, name: str) -> Path:
+    """models/<application>/<name>, what one step hands to the next."""
+    return project_root() / "models" / application / name
+
+
+def exports_path(application: str) -> Path:
+    """exports/<application>/, what is handed to engineers."""
+    return project_root() / "exports" / application
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; move it there when the block ends without error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def plain(value: Any, digits: int) -> Any:
+    """JSON types only: numbers rounded to `digits`, dates as ISO text, NaN and infinity as null."""
+    if isinstance(value, dict):
+        return {str(key): plain(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray | pd.Series | pd.Index):
+        return [plain(item, digits) for item in value]
+    if value is None or value is pd.NaT:
+        return None
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return round(float(value), digits) if math.isfinite(value) else None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return str(value)
+
+
+def write_json(path: Path, content: Any, digits: int = 6) -> None:
+    """Sorted keys, `digits` decimals, one trailing line feed."""
+    plainly = plain(content, digits)
+    text = json.dumps(plainly, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> Any:
+    if not path.is_file():
+        raise InputError(f"{path} is missing. Run `dvc repro` to make it.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> None:
+    with replacing(path) as partial:
+        table.to_parquet(partial, engine="pyarrow", compression="zstd", index=False)
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise InputError(f"{path} is missing. Run `dvc repro` to make it.")
+    return pd.read_parquet(path, engine="pyarrow")
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def recorded(application: str, name: str, values: dict[str, float]) -> dict[str, float]:
+    """Seconds that were recorded when this comparison was first run, else `values`, recorded now.
+
+    A time differs at every run; reports and dvc.lock must not. The record in
+    metrics/<application>/<name>.json is kept as long as data, candidates and code stay the same.
+    """
+    path = metrics_path(application, name)
+    key = hashlib.sha256()
+    for used in (
+        models_path(application, "features.parquet"),
+        models_path(application, "examples.parquet"),
+    ):
+        key.update(used.read_bytes())
+    key.update(Path(__file__).with_name("models.py").read_bytes())
+    key.update(",".join(values).encode())
+    if path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found.get("key") == key.hexdigest():
+            return found["seconds"]
+    rounded = {item: float(f"{value:.2g}") for item, value in values.items()}
+    write_json(path, {"key": key.hexdigest(), "seconds": rounded})
+    return rounded

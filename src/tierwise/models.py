@@ -1,0 +1,200 @@
+"""The candidates, from the simplest up, all with the same face.
+
+Each is a function of the rows it will be fitted on that returns an unfitted scikit-learn
+pipeline: it takes the columns of features.parquet as they are (numbers as float32 with NaN,
+categories as text) and gives `predict_proba`. Only scikit-learn and XGBoost objects are used,
+so that a fitted model loads without tierwise and converts to ONNX.
+
+The order of CANDIDATES is the order of preference: among candidates whose ranking can't be
+told apart, the first one wins.
+"""
+
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder
+
+from tierwise.leakage import alone_score
+
+SEED = 0
+CATEGORY_MIN_COUNT = 20
+CATEGORIES_MAX_COUNT = 30
+BIN_COUNT = 10
+# Below every float32 a table will hold and still exact in float32: missing becomes the lowest bin.
+MISSING_NUMBER = np.float32(-(2.0**100))
+
+
+def numbers_of(features: pd.DataFrame) -> list[str]:
+    """Columns with numbers, in the table's order."""
+    return [c for c in features if pd.api.types.is_numeric_dtype(features[c])]
+
+
+def categories_of(features: pd.DataFrame) -> dict[str, list[str]]:
+    """Text columns with the values worth a coefficient, the most frequent first.
+
+    A value needs 20 rows; at most 30 a column. All others share the fate of unseen ones:
+    they count as none of the listed.
+    """
+    found = {}
+    for column in features:
+        if not pd.api.types.is_numeric_dtype(features[column]):
+            counts = features[column].value_counts()
+            counts = (
+                counts[counts >= CATEGORY_MIN_COUNT]
+                .sort_index()
+                .sort_values(ascending=False, kind="stable")
+            )
+            if len(counts):
+                found[column] = counts.index[:CATEGORIES_MAX_COUNT].tolist()
+    return found
+
+
+def one_hot(categories: dict[str, list[str]]) -> OneHotEncoder:
+    return OneHotEncoder(
+        categories=[np.array(values, dtype=object) for values in categories.values()],
+        handle_unknown="ignore",
+        sparse_output=False,
+        dtype=np.float32,
+    )
+
+
+def filled() -> SimpleImputer:
+    return SimpleImputer(strategy="constant", fill_value=MISSING_NUMBER, keep_empty_features=True)
+
+
+def binned() -> Pipeline:
+    """Ten bins of about equal count, the lowest for missing values."""
+    bins = KBinsDiscretizer(
+        BIN_COUNT,
+        encode="onehot-dense",
+        strategy="quantile",
+        quantile_method="averaged_inverted_cdf",
+        subsample=None,
+        dtype=np.float32,
+    )
+    return Pipeline([("fill", filled()), ("bins", bins)])
+
+
+def varying(features: pd.DataFrame) -> list[str]:
+    """Number columns with at least two different values (missing counts as one)."""
+    return [c for c in numbers_of(features) if features[c].nunique(dropna=False) > 1]
+
+
+def pipeline(
+    features: pd.DataFrame, numbers: Pipeline | SimpleImputer | str, model: ClassifierMixin
+) -> Pipeline:
+    """Numbers through `numbers`, categories one-hot, then the model."""
+    categories = categories_of(features)
+    parts: list[tuple] = []
+    if varying(features):
+        parts.append(("numbers", numbers, varying(features)))
+    if categories:
+        parts.append(("categories", one_hot(categories), list(categories)))
+    return Pipeline([("columns", ColumnTransformer(parts)), ("model", model)])
+
+
+def base_rate(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
+    """The same chance for everybody: the share of wins so far. It can't rank."""
+    return Pipeline([("model", DummyClassifier(strategy="prior"))])
+
+
+def best_single_column(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
+    """The one column that ranks best alone (cross-fitted on these rows), in bins."""
+    scores = {column: alone_score(features[column], outcome)[0] for column in features}
+    best = max(scores, key=lambda column: scores[column])
+    return logistic_regression(features[[best]], outcome)
+
+
+def naive_bayes(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
+    """One frequency table per column, multiplied as if columns were independent.
+
+    With one indicator per column set in each row, the multinomial model is the per-column
+    table up to a factor that all classes share.
+    """
+    return pipeline(features, binned(), MultinomialNB(alpha=1.0))
+
+
+def logistic_regression(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
+    """L2-penalised points per bin and category: a score card."""
+    return pipeline(features, binned(), LogisticRegression(C=0.1, max_iter=500))
+
+
+def random_forest(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
+    model = RandomForestClassifier(
+        n_estimators=100, min_samples_leaf=20, random_state=SEED, n_jobs=1
+    )
+    return pipeline(features, filled(), model)
+
+
+def histogram_boosting(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
+    model = HistGradientBoostingClassifier(
+        learning_rate=0.05,
+        max_iter=100,
+        max_leaf_nodes=15,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=SEED,
+    )
+    return pipeline(features, "passthrough", model)
+
+
+def xgboost(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
+    from xgboost import XGBClassifier
+
+    model = XGBClassifier(
+        n_estimators=150,
+        max_depth=4,
+        learning_rate=0.07,
+        subsample=0.8,
+        colsample_bytree=0.8,
+        min_child_weight=5,
+        max_bin=64,
+        n_jobs=1,
+        random_state=SEED,
+    )
+    return pipeline(features, "passthrough", model)
+
+
+CANDIDATES: dict[str, Callable[[pd.DataFrame, np.ndarray], Pipeline]] = {
+    "base_rate": base_rate,
+    "best_single_column": best_single_column,
+    "naive_bayes": naive_bayes,
+    "logistic_regression": logistic_regression,
+    "random_forest": random_forest,
+    "histogram_boosting": histogram_boosting,
+    "xgboost": xgboost,
+}
+
+
+def fit(name: str, features: pd.DataFrame, outcome: np.ndarray) -> tuple[Pipeline, float]:
+    """A fitted candidate and the processor seconds its fit took.
+
+    With one class only, or columns that never vary, there is nothing to rank by: every
+    candidate falls back to the base rate.
+    """
+    rankable = len(np.unique(outcome)) == 2 and (varying(features) or categories_of(features))
+    build = CANDIDATES[name] if rankable else base_rate
+    started = time.process_time()
+    with warnings.catch_warnings():
+        # Ten bins of a column with many equal values come out as fewer: intended.
+        warnings.filterwarnings("ignore", "Bins whose width are too small", UserWarning)
+        model = build(features, outcome).fit(features, outcome)
+    return model, time.process_time() - started
+
+
+def chance(model: Pipeline, features: pd.DataFrame) -> np.ndarray:
+    """Chance of a win per row, shape (n_rows,), as the fitted model believes it."""
+    probabilities = model.predict_proba(features)
+    classes = list(model.classes_)
+    return probabilities[:, classes.index(1)] if 1 in classes else np.zeros(len(features))
