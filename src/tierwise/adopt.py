@@ -5,24 +5,25 @@ and a user who knows better edits it.
 """
 
 import os
-import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from tierwise import audit, leakage, outcomes, sections, tables
 from tierwise import examples as ex
-from tierwise import leakage, tables
 from tierwise.applications import table as question
 from tierwise.files import InputError, project_root, write_text
+from tierwise.times import looks_like_time, parse_times
 
-WON = {"1", "yes", "y", "true", "t", "won", "win", "closed won", "converted", "success", "sold"}
-WON |= {"bought", "purchased", "customer", "subscribed", "si", "sí", "sim", "oui", "ja", "да"}
-LOST = {"0", "no", "n", "false", "f", "lost", "loss", "closed lost", "not converted", "failure"}
-LOST |= {"failed", "-1", "nein", "non", "não", "nao", "нет"}
 PLACEHOLDERS = {"select", "please select", "choose", "--", "---"}
 TUNE_SHARE = JUDGE_SHARE = 0.20
+FALLING_SHARE = 0.95
+SIGNS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+CLOSING = ("close", "closing", "decid", "decision", "outcome", "won", "lost", "convert")
 
 
 @dataclass(frozen=True)
@@ -41,85 +42,53 @@ class Answers:
     day_first: bool | None = None
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What there is to write and to tell. `facts`: what was read, in pairs; `notes`: to check."""
+
+    section: dict[str, Any]
+    audit: pd.DataFrame
+    facts: dict[str, str]
+    notes: list[str]
+
+
 def adopt(answers: Answers, replace: bool = False) -> None:
-    """Print the audit, write the section, say what to run. Raises InputError before writing."""
-    root = project_root()
-    params = load_params(root)
-    check_name(answers.name, params["applications"], replace)
-    section, audit, notes = examine(answers, root)
-    show(answers, audit, notes)
-    params["applications"][answers.name] = section
-    save_params(root, params)
-    print(
-        f"\nparams.yaml now has the section applications.{answers.name}. Next:\n"
-        f"  dvc repro validate_tiers@{answers.name}      the verdict, in reports/{answers.name}/\n"
-        f"  dvc repro                          everything, with exports and reports/index.html"
-    )
+    """Write the section, print the audit and what to run. Raises InputError before writing."""
+    params = project_root() / "params.yaml"
+    sections.check_name(answers.name, sections.read(params), replace)
+    print(f"Reading {answers.file} …", file=sys.stderr)
+    found = examine(answers, params.parent)
+    text = sections.read(params)  # once more: somebody may have saved it in the meantime
+    write_text(params, sections.with_section(text, answers.name, found.section))
+    audit.show(answers.name, answers.file.name, found.audit, found.facts, found.notes)
 
 
-def load_params(root: Path) -> Any:
-    """params.yaml with its comments."""
-    from ruamel.yaml import YAML
-
-    yaml = YAML()
-    params = yaml.load((root / "params.yaml").read_text(encoding="utf-8")) or {}
-    if not isinstance(params.get("applications"), dict):
-        params["applications"] = {}
-    return params
-
-
-def save_params(root: Path, params: Any) -> None:
-    from io import StringIO
-
-    from ruamel.yaml import YAML
-
-    yaml = YAML()
-    yaml.width = 100
-    out = StringIO()
-    yaml.dump(params, out)
-    write_text(root / "params.yaml", out.getvalue())
-
-
-def check_name(name: str, taken: dict[str, Any], replace: bool) -> None:
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise InputError(
-            f"--name '{name}' must be lower-case letters, digits and _, starting with a letter: "
-            "it names folders and stages. For example my_leads."
-        )
-    if name in taken and not replace:
-        raise InputError(
-            f"params.yaml already has an application '{name}'. Choose another --name, or say "
-            "--replace to overwrite its section."
-        )
-
-
-def examine(answers: Answers, root: Path) -> tuple[dict[str, Any], pd.DataFrame, list[str]]:
-    """The section to write, the audit of every column, and what had to be assumed."""
+def examine(answers: Answers, root: Path) -> Findings:
+    """All that can be told without knowing more than the user said. Raises InputError."""
     path = answers.file.expanduser().resolve()
     text_format = format_of(path)
-    raw = question.read(path, text_format, [])
+    raw = question.read(path, text_format, [], answers.day_first)
     missing_values = placeholders(raw)
     if missing_values:
-        raw = question.read(path, text_format, missing_values)
-    notes = [f"'{value}' counts as a missing value" for value in missing_values]
+        raw = question.read(path, text_format, missing_values, answers.day_first)
+    notes = [f"'{value}' counts as missing" for value in missing_values]
     table = describe(answers, raw, notes)
     examples, columns, excluded = question.build(raw, table)
-    notes += [f"{count:,} rows left out: {reason}" for reason, count in excluded.items()]
     examples["span"] = ex.spans(examples, TUNE_SHARE, JUDGE_SHARE)
+    check_spans(examples, answers)
     early = ex.before_judging(examples)
     won = examples.loc[early, "outcome"].to_numpy()
-    audit = leakage.audit(columns[early], examples.loc[early, "as_of"], won)
-    source = os.path.relpath(path, root)
-    features = {"kind": "table", "simulated": False, "source": Path(source).as_posix()}
+    found = leakage.audit(columns[early], examples.loc[early, "as_of"], won)
+    source = Path(os.path.relpath(path, root)).as_posix()
+    features = {"kind": "table", "simulated": False, "source": source}
     features |= {"text_format": text_format, "missing_values": missing_values, "table": table}
-    return section(features, examples), audit, notes
+    told = facts(raw, table, text_format, examples, excluded)
+    return Findings(section(features, examples), found, told, notes)
 
 
 def format_of(path: Path) -> dict[str, str]:
     found = tables.detect_format(path)
-    if found is None:
-        return {}
-    return {"encoding": found.encoding, "separator": found.separator, "decimal": found.decimal}
+    return {} if found is None else dict(vars(found))
 
 
 def placeholders(raw: pd.DataFrame) -> list[str]:
@@ -134,85 +103,88 @@ def placeholders(raw: pd.DataFrame) -> list[str]:
 
 def describe(answers: Answers, raw: pd.DataFrame, notes: list[str]) -> dict[str, Any]:
     """The `table` part of the section; adds to `notes` what it had to assume."""
-    for column, role in ((answers.id_column, "id"), (answers.known, "known")):
+    labels = question.as_labels(question.require(raw, answers.outcome, "outcome"))
+    roles = {"id": answers.id_column, "time": answers.time, "known": answers.known}
+    for role, column in roles.items():
         if column:
             question.require(raw, column, role)
-    labels = question.as_labels(question.require(raw, answers.outcome, "outcome"))
-    won, lost = sides(labels, answers, notes)
+        if column == answers.outcome:
+            raise InputError(
+                f"'{column}' can't be both --outcome and --{role}: what came of a case is not "
+                f"known beforehand. Name another column, or leave --{role} out."
+            )
+    won, lost, assumed = outcomes.sides(labels, answers.outcome, answers.won, answers.lost)
+    notes += assumed
     table: dict[str, Any] = {"entity": answers.entity, "id_column": answers.id_column}
     table |= {"outcome_column": answers.outcome, "won_values": won, "lost_values": lost}
     table["time"] = time_rule(answers, raw, notes)
-    as_of = question.times(raw, table)
-    table["outcome_known"] = known_rule(answers, raw, as_of, labels.isin(won + lost), notes)
+    as_of, decided = question.times(raw, table), labels.isin(won + lost)
+    if not decided.all() and (as_of.notna() == decided).mean() > 0.99:
+        notes.append(
+            f"'{answers.time}' is filled only where the outcome is known: that looks like the time "
+            "of the outcome, and --time should name the moment of decision"
+        )
+    table["outcome_known"] = known_rule(answers, raw, as_of, decided, notes)
+    spent = question.spent(table)
+    for name in raw:
+        if name not in spent and not ex.is_dated(raw[name]) and looks_like_time(raw[name]):
+            notes.append(
+                f"the dates in '{name}' can be read day first or month first: they stay text, and "
+                "nobody can tell whether they lie after the decision. Write them as 2026-12-31"
+            )
     return table
 
 
-def sides(labels: pd.Series, answers: Answers, notes: list[str]) -> tuple[list[str], list[str]]:
-    """Values that count as won and as lost. Raises InputError where that can't be told."""
-    counts = labels.value_counts()
-    values = list(counts.index)
-    unknown = [value for value in (*answers.won, *answers.lost) if value not in values]
-    if unknown:
-        raise InputError(f"{unknown} is no value of '{answers.outcome}'; it has {values[:12]}.")
-    if len(values) < 2:
-        raise InputError(
-            f"The outcome '{answers.outcome}' has one value only ({values or 'none'}): there is "
-            "nothing to tell apart. Name a column that says how each case ended."
-        )
-    won = list(answers.won) or [value for value in values if is_won(value, values)]
-    rest = [value for value in values if value not in won]
-    lost = list(answers.lost) or [value for value in rest if value.lower() in LOST]
-    if answers.won and not answers.lost:
-        lost = rest
-    if len(values) == 2:
-        won, lost = two_sides(won, lost, values, answers.outcome, notes)
-    if not won or not lost:
-        raise InputError(
-            f"Which values of '{answers.outcome}' are won and which lost? It has "
-            f"{counts.head(8).to_dict()}. Say --won VALUE and --lost VALUE; others count as open."
-        )
-    opened = [value for value in values if value not in won + lost]
-    if opened:
-        notes.append(f"'{answers.outcome}' is still open where it says {', '.join(opened[:6])}")
-    return won, lost
-
-
-def is_won(value: str, values: list[str]) -> bool:
-    """A known word for yes, or X beside "no X" / "not X"."""
-    others = [other.lower() for other in values if other != value]
-    negated = {f"no{value.lower()}", f"no {value.lower()}", f"not {value.lower()}"}
-    return value.lower() in WON or any(other in negated for other in others)
-
-
-def two_sides(
-    won: list[str], lost: list[str], values: list[str], outcome: str, notes: list[str]
-) -> tuple[list[str], list[str]]:
-    """With two values one side names the other; unnamed, the rarer one counts as won."""
-    if not won and not lost:
-        won = [values[-1]]
-        notes.append(f"'{won[0]}', the rarer value of '{outcome}', counts as won (or say --won)")
-    if not won:
-        won = [value for value in values if value not in lost]
-    return won, lost or [value for value in values if value not in won]
-
-
 def time_rule(answers: Answers, raw: pd.DataFrame, notes: list[str]) -> dict[str, Any]:
+    """The `time` part: a column, told or clear from the rows, or {} for the order of the rows."""
     if not answers.time:
-        notes.append(
-            "no --time: the rows are taken to be in order of time; if they are not, the split into "
-            "earlier and later is no better than a random one"
-        )
-        return {}
-    column = question.require(raw, answers.time, "time")
+        return row_order(answers, raw, notes)
+    column = raw[answers.time]
+    if column.notna().sum() == 0:
+        raise InputError(f"The time column '{answers.time}' is empty. Name another, or none.")
     rule: dict[str, Any] = {"column": answers.time}
     if answers.day_first is not None:
         rule["day_first"] = answers.day_first
     times = question.times(raw, {"time": rule})
-    if not ex.is_dated(times):
-        numbers = pd.api.types.is_numeric_dtype(column)
-        what = "a running number" if numbers else "months of one year, in calendar order"
-        notes.append(f"'{answers.time}' is read as {what}")
+    if ex.is_dated(times):
+        return rule
+    if pd.api.types.is_numeric_dtype(column):
+        notes.append(f"'{answers.time}' is read as a running number: smaller is earlier")
+        return rule
+    known = times.dropna()
+    changes, falls = (known.diff() != 0).sum(), (known.diff() < 0).sum()
+    if falls and changes < 0.05 * len(known):
+        raise InputError(
+            f"'{answers.time}' holds months without a year, and down the file it begins anew "
+            f"{falls} times: the rows are in order of date over {falls + 1} years, which a month "
+            "alone would mix. Leave --time out; the rows are in the right order as they are. For "
+            f"dates, put `time: {{month_column: {answers.time}, day_column: …, first_year: …}}` "
+            "into its section afterwards."
+        )
+    notes.append(f"'{answers.time}' is read as the months of one year, January to December")
     return rule
+
+
+def row_order(answers: Answers, raw: pd.DataFrame, notes: list[str]) -> dict[str, Any]:
+    """{} unless a column of whole numbers shows that the newest row stands first."""
+    ordered = [answers.id_column] if answers.id_column else []
+    for name in [*ordered, *raw]:
+        column = raw[name]
+        if column.dtype == "int64" and len(raw) > 1 and name != answers.outcome:
+            falls = (np.diff(column.to_numpy()) < 0).mean()
+            if falls > FALLING_SHARE and column.is_unique:
+                notes.append(
+                    f"no --time: '{name}' falls down the file, as when the newest row stands "
+                    "first, so the rows are taken in its order; else say --time"
+                )
+                return {"column": name}
+    dates = [name for name in raw if ex.is_dated(raw[name]) and name != answers.known]
+    notes.append(
+        "no --time: the rows are taken to be in order of time, oldest first; if they are not, "
+        "the verdict is no better than that of a random split"
+        + (f". Is {outcomes.shown(dates)} the moment of decision?" if dates else "")
+    )
+    return {}
 
 
 def known_rule(
@@ -220,24 +192,92 @@ def known_rule(
 ) -> dict[str, Any]:
     """When outcomes became known: as told, or a date column that is filled as cases close."""
     if answers.known:
-        return {"column": answers.known}
+        rule: dict[str, Any] = {"column": answers.known}
+        if answers.day_first is not None:
+            rule["day_first"] = answers.day_first
+        check_known(parse_times(raw[answers.known], day_first=answers.day_first), as_of, answers)
+        return rule
     if not ex.is_dated(as_of):
         return {"after_rows": 0}
+    everywhere = decided.all()
     for name in raw:
         dates = raw[name]
-        if name != answers.time and pd.api.types.is_datetime64_any_dtype(dates):
-            filled = dates.notna() == decided
-            if ex.share_later(dates, as_of) > 0.5 and filled.mean() > 0.99:
-                notes.append(f"'{name}' is filled as cases close: outcomes count from that date")
-                return {"column": name}
-    notes.append("outcomes are taken to be known on the day itself; set outcome_known if later")
+        if name == answers.time or not ex.is_dated(dates):
+            continue
+        filled = (dates.notna() == decided).mean() > 0.99
+        named = any(word in name.lower() for word in CLOSING)
+        if filled and ex.share_later(dates, as_of) > 0.5 and (named or not everywhere):
+            notes.append(f"'{name}' is filled as cases close: outcomes count from that date")
+            return {"column": name}
+    notes.append(
+        "outcomes are taken to be known on the day of the decision; if it takes days, write them "
+        "in params.yaml under outcome_known, or say --known"
+    )
     return {"after_days": 0}
 
 
+def check_known(known: pd.Series, as_of: pd.Series, answers: Answers) -> None:
+    if ex.is_dated(known) != ex.is_dated(as_of):
+        kinds = ["no dates", "dates"]
+        time = f"'{answers.time}'" if answers.time else "the order of the rows"
+        raise InputError(
+            f"--known '{answers.known}' holds {kinds[ex.is_dated(known)]}, but the time of "
+            f"decision, {time}, {kinds[ex.is_dated(as_of)]}: they can't be compared. Name a "
+            "--time of the same kind, or leave --known out."
+        )
+
+
+def check_spans(examples: pd.DataFrame, answers: Answers) -> None:
+    """Wins and losses among the rows to learn from and among those to judge on."""
+    parts = {"earlier rows, to learn from,": ex.before_judging(examples)}
+    parts["latest rows, to be judged on,"] = examples["span"] == "judge"
+    for part, rows in parts.items():
+        outcome = examples.loc[rows, "outcome"]
+        if outcome.nunique() < 2:
+            word = "won" if outcome.mean() == 1 else "lost"
+            way_out = "The file seems to be sorted by outcome: say --time COLUMN."
+            if answers.time:
+                way_out = f"'{answers.time}' seems to follow it: name the moment of decision."
+            raise InputError(f"All {len(outcome):,} {part} are {word}. {way_out}")
+
+
+def facts(
+    raw: pd.DataFrame,
+    table: dict[str, Any],
+    text_format: dict[str, str],
+    examples: pd.DataFrame,
+    excluded: dict[str, int],
+) -> dict[str, str]:
+    """What was read, for people: label -> sentence."""
+    wins, count = int(examples["outcome"].sum()), len(examples)
+    first, last = ex.label(examples["as_of"].iloc[0]), ex.label(examples["as_of"].iloc[-1])
+    time, known = table["time"].get("column"), table["outcome_known"].get("column")
+    found = {"file": f"{len(raw):,} rows, {raw.shape[1]:,} columns"}
+    if text_format:
+        sign = SIGNS.get(text_format["separator"], text_format["separator"])
+        found["file"] += f"; {text_format['encoding']}, {sign}-separated"
+        found["file"] += f", decimal {'point' if text_format['decimal'] == '.' else 'comma'}"
+    found["outcome"] = (
+        f"'{table['outcome_column']}': won where {outcomes.shown(table['won_values'])}, "
+        f"lost where {outcomes.shown(table['lost_values'])}"
+    )
+    found["time"] = f"'{time}', {first} to {last}" if time else "the order of the rows"
+    if known:
+        found["known"] = f"'{known}'"
+    if table["id_column"]:
+        found["id"] = f"'{table['id_column']}'"
+        distinct = examples["entity_id"].nunique()
+        found["id"] += f", {distinct:,} in {count:,} rows" if distinct < count else ""
+    found["used"] = f"{count:,} rows, {wins:,} of them won ({wins / count:.1%})"
+    if excluded:
+        reasons = (f"{number:,} {reason}" for reason, number in excluded.items())
+        found["left out"] = f"{sum(excluded.values()):,} rows: {', '.join(reasons)}"
+    return found
+
+
 def section(features: dict[str, Any], examples: pd.DataFrame) -> dict[str, Any]:
-    """The whole section with defaults. Value and cost are placeholders: only their ratio counts."""
-    wins = examples["outcome"].sum()
-    rarer = min(wins, len(examples) - wins)
+    """The whole section with defaults. Value and cost are examples: only their ratio counts."""
+    rarer = examples["outcome"].value_counts().min()
     shares = {"leave_out": {}, "allow": {}, "tune_share": TUNE_SHARE, "judge_share": JUDGE_SHARE}
     return {
         "build_features": {**features, **shares, "leak_guard": dict(leakage.GUARD)},
@@ -247,6 +287,7 @@ def section(features: dict[str, Any], examples: pd.DataFrame) -> dict[str, Any]:
             "contacted_share": 0.20,
             "tolerance_auc": 0.005,
             "rank_p": 0.01,
+            "doubt_share": 0.05,
         },
         "select_threshold": {
             "value_per_win_eur": 40,
@@ -257,28 +298,3 @@ def section(features: dict[str, Any], examples: pd.DataFrame) -> dict[str, Any]:
         "validate_tiers": {"tier_shares": {"A": 0.20, "B": 0.30, "C": 0.50}},
         "export_model": {"checks_count": 25},
     }
-
-
-def show(answers: Answers, audit: pd.DataFrame, notes: list[str]) -> None:
-    """The audit as a table on the terminal, most predictive column first."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console(width=None if os.isatty(1) else 140)
-    table = Table(
-        title=f"Every column of {escape(answers.file.name)}, on rows before the judged ones"
-    )
-    for title in ("column", "holds", "missing", "distinct", "AUC alone", "the guard says"):
-        table.add_column(title, justify="right" if title in ("missing", "distinct") else "left")
-    for row in audit.sort_values("auc_in_period", ascending=False, kind="stable").itertuples():
-        says = f"[bold]quarantine[/]: {escape(row.reason)}" if row.reason else ""
-        if not says and row.kind in question.LEFT_OUT and row.kind != "date":
-            says = f"left out: {question.LEFT_OUT[row.kind]}"
-        table.add_row(
-            escape(row.column), row.kind, f"{row.missing_share:.0%}", f"{row.distinct_count:,}",
-            f"{row.auc_in_period:.2f}", says,
-        )  # fmt: skip
-    console.print(table)
-    for note in notes:
-        console.print(f"- {escape(note)}")

@@ -44,10 +44,15 @@ def straight(method: str, intercept: float, slope: float) -> Calibrator:
 
 
 def fit(method: str, score: np.ndarray, outcome: np.ndarray) -> Calibrator:
-    """Fit one method. score: shape (n,), the model's own chances; outcome: 0 or 1, both present."""
+    """Fit one method. score: shape (n,), the model's own chances; outcome: 0 or 1.
+
+    With one class only, `sigmoid` moves the level and leaves the slope.
+    """
     if method == "none":
         return straight(method, 0.0, 1.0)
     if method == "prior":
+        return straight(method, prior_shift(score, outcome), 1.0)
+    if method == "sigmoid" and len(np.unique(outcome)) == 1:
         return straight(method, prior_shift(score, outcome), 1.0)
     if method == "sigmoid":
         model = LogisticRegression(C=1e6, max_iter=1000).fit(log_odds(score)[:, None], outcome)

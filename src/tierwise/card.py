@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 
 from tierwise import files, imports, scoring
@@ -19,6 +20,8 @@ def build(application: str, learn: pd.DataFrame, steps: dict[str, Any]) -> dict[
     """card.json as a dict. learn: the features the model was fitted on; steps: earlier metrics."""
     features, compared = steps["build_features"], steps["compare_models"]
     chosen, judged = steps["select_threshold"], steps["validate_tiers"]
+    model = scoring.session(files.models_path(application, "model.onnx"))
+    learn = learn[[item.name for item in model.get_inputs()]]  # a model may do without some columns
     issued = judged["verdict"] != "cannot rank"
     tiered = judged["verdict"] == "supported"
     return {
@@ -28,12 +31,9 @@ def build(application: str, learn: pd.DataFrame, steps: dict[str, Any]) -> dict[
         "verdict": judged["verdict"],
         "sentence": judged["sentence"],
         "model": compared["candidate"] if issued else None,
-        "output": {
-            "score": "ranks: the higher, the earlier; the model's chance before correction, 0 to 1",
-            "chance": f"calibrated chance that this {features['entity']} is won, 0 to 1",
-        },
-        "calibration": chosen["calibrator"],
-        "threshold_chance": chosen["threshold"],
+        "output": outputs(features["entity"], model) if issued else {},
+        "calibration": chosen["calibrator"] if issued else None,
+        "threshold_chance": chosen["threshold"] if issued else None,
         "tier_cuts_score": judged["cuts"] if tiered else {},
         "tiers": judged["tiers"] if tiered else [],
         "auc": judged["auc"],
@@ -47,6 +47,15 @@ def build(application: str, learn: pd.DataFrame, steps: dict[str, Any]) -> dict[
             imports.watched(files.project_root() / "notebooks" / "export_model.ipynb")
         ),
         "libraries": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def outputs(entity: str, model: onnxruntime.InferenceSession) -> dict[str, str]:
+    """The model's two outputs by name, and what they mean."""
+    score, chance = (item.name for item in model.get_outputs())
+    return {
+        score: "ranks: the higher, the earlier; the model's chance before correction, 0 to 1",
+        chance: f"calibrated chance that this {entity} is won, 0 to 1",
     }
 
 
@@ -115,8 +124,9 @@ def write(
     folder: Path, card: dict[str, Any], learn: pd.DataFrame, onnx: Path, checks_count: int
 ) -> None:
     """Replace the folder in one move. Without a model (cannot rank) only the cards are written."""
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial, old = (folder.with_name(f".{folder.name}.{state}") for state in ("partial", "old"))
     shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     partial.mkdir(parents=True)
     if card["model"]:
         for name in MODEL_FILES:
@@ -127,8 +137,10 @@ def write(
     files.write_text(partial / "MODEL_CARD.md", markdown(card))
     sums = [f"{files.sha256(path)}  {path.name}\n" for path in sorted(partial.iterdir())]
     files.write_text(partial / "SHA256SUMS", "".join(sums))
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
     partial.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def contents(folder: Path) -> pd.DataFrame:
@@ -154,8 +166,7 @@ def markdown(card: dict[str, Any]) -> str:
         "",
         "## Outputs",
         "",
-        *(f"- `{name}`: {meaning}" for name, meaning in card["output"].items()),
-        f"- contact when `chance` is at least {card['threshold_chance']:.4f}",
+        *output_lines(card),
         "",
         "## Tiers on later data",
         "",
@@ -171,6 +182,16 @@ def markdown(card: dict[str, Any]) -> str:
         *(f"- `{column['name']}` ({column['kind']})" for column in card["columns"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def output_lines(card: dict[str, Any]) -> list[str]:
+    if not card["model"]:
+        return ["- none: no model is handed over"]
+    chance = next(name for name in card["output"] if name.startswith("chance"))
+    return [
+        *(f"- `{name}`: {meaning}" for name, meaning in sorted(card["output"].items())),
+        f"- contact when `{chance}` is at least {card['threshold_chance']:.4f}",
+    ]
 
 
 def tier_lines(card: dict[str, Any]) -> list[str]:

@@ -1,8 +1,9 @@
 """The command line. Each command imports what it needs when it runs, so `--help` is quick."""
 
+import io
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,48 +11,73 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help=(
         "Who deserves attention first, and does that ranking keep its promise on later data?\n\n"
-        "`dvc repro` runs everything that params.yaml names; these commands are what it calls, "
-        "and what you need around it."
+        "`dvc repro` runs everything that params.yaml names. To see it on a file of your own:\n\n"
+        "\b\n"
+        "  tierwise adopt leads.csv --name my_leads --outcome converted --time created_at\n"
+        "  dvc repro validate_tiers@my_leads\n\n"
+        "The second line leaves the verdict in reports/my_leads/validate_tiers.html."
     ),
 )
 
 
+def column(text: str, *names: str) -> Any:
+    """An option that takes the name of a column."""
+    return typer.Option(*names, metavar="COLUMN", help=text)
+
+
+def values(text: str) -> Any:
+    """An option that takes a value of the outcome, as often as it is given."""
+    return typer.Option(metavar="VALUE", help=text)
+
+
 @app.command()
 def adopt(
-    file: Annotated[Path, typer.Argument(help="CSV, CSV.gz, TSV or Parquet, one row per case.")],
-    name: Annotated[str, typer.Option(help="Name of the new application, such as my_leads.")],
-    outcome: Annotated[str, typer.Option(help="Column that says how each case ended.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, CSV.gz, TSV or Parquet, one row per case.")
+    ],
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the new application, such as my_leads.")
+    ],
+    outcome: Annotated[str, column("Says how each case ended.")],
     id_column: Annotated[
-        str | None, typer.Option("--id", help="Column that names each case. Default: row number.")
+        str | None, column("Names each case. Default: the number of the row.", "--id")
     ] = None,
     time: Annotated[
-        str | None,
-        typer.Option(help="Column with the moment of decision. Default: the order of the rows."),
+        str | None, column("The moment of decision. Default: the order of the rows.")
     ] = None,
     known: Annotated[
-        str | None, typer.Option(help="Column with the date on which the outcome became known.")
+        str | None, column("Date on which the outcome became known. Default: looked for.")
     ] = None,
     won: Annotated[
-        list[str] | None, typer.Option(help="Outcome value that counts as won; repeat for more.")
+        list[str] | None, values("Outcome that counts as won; repeat it for more.")
     ] = None,
     lost: Annotated[
         list[str] | None,
-        typer.Option(help="Outcome value that counts as lost; repeat for more. Others are open."),
+        values("Outcome that counts as lost; repeat it for more. Others are open."),
     ] = None,
-    entity: Annotated[str, typer.Option(help="What one row is, in the singular.")] = "case",
+    entity: Annotated[
+        str, typer.Option(metavar="WORD", help="What one row is, in the singular.")
+    ] = "case",
     day_first: Annotated[
         bool | None, typer.Option("--day-first/--month-first", help="How to read 3/4/2026.")
     ] = None,
-    replace: Annotated[bool, typer.Option(help="Overwrite a section of that name.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Overwrite a section of that name.")
+    ] = False,
 ) -> None:
     """Look at a file of yours and write its section of params.yaml.
 
-    Prints an audit of every column (what it holds, how well it alone predicts, whether it looks
-    filled in after the outcome), then `dvc repro validate_tiers@NAME` runs it. Nothing is copied.
+    Prints an audit of every column: what it holds, how well it alone predicts, whether it looks
+    filled in after the outcome. Then `dvc repro validate_tiers@NAME` runs it. Nothing is copied,
+    and on any error nothing is written.
 
-    Example: tierwise adopt leads.csv --name my_leads --outcome converted --time created_at
+    \b
+    Examples:
+      tierwise adopt leads.csv --name my_leads --outcome converted --time created_at
+      tierwise adopt deals.csv --name deals --outcome stage --won Won --lost Lost
     """
     from tierwise import adopt as adoption
 
@@ -63,10 +89,12 @@ def adopt(
 
 @app.command()
 def run(
-    step: Annotated[str, typer.Argument(help="Name of a notebook, such as build_features.")],
-    application: Annotated[str, typer.Argument(help="Name of a section in params.yaml.")],
+    step: Annotated[str, typer.Argument(metavar="STEP", help="Such as build_features.")],
+    application: Annotated[
+        str, typer.Argument(metavar="APPLICATION", help="A section of params.yaml.")
+    ],
 ) -> None:
-    """Run one notebook for one application and write its report. `dvc repro` calls this."""
+    """Run one step of one application, as `dvc repro` does."""
     from tierwise import notebook
 
     print(notebook.run(step, application), file=sys.stderr)
@@ -83,10 +111,16 @@ def index() -> None:
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(help="An export, such as exports/bank_calls.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="An export, such as exports/bank_calls.")
+    ],
 ) -> None:
-    """Check an exported model: checksums, then the promised chances, with ONNX Runtime only."""
+    """Check that an export is unchanged and keeps its promises."""
     from tierwise import scoring
+    from tierwise.files import InputError
+
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder. Exports are folders in exports/.")
 
     found = scoring.verify(folder)
     if found["checks_count"]:
@@ -104,13 +138,15 @@ def verify(
 
 def main() -> None:
     """Errors that a user can mend are one message and exit code 1, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a column name may hold what a terminal lacks
+            stream.reconfigure(errors="replace")
     try:
         app()
     except (ValueError, OSError) as error:
         from tierwise.files import InputError
-        from tierwise.tables import TableError
 
-        if not isinstance(error, InputError | TableError | OSError):
+        if not isinstance(error, InputError | OSError):
             raise
         print(f"tierwise: {error}", file=sys.stderr)
         sys.exit(1)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from tierwise import examples as ex
 from tierwise import files
+from tierwise.files import InputError
 from tierwise.report import format_value
 
 ROW_COLUMNS = ["entity_id", "as_of", "outcome", "outcome_known_at", "span"]
@@ -41,9 +42,31 @@ def headline(
 
 
 def save(application: str, examples: pd.DataFrame, features: pd.DataFrame) -> None:
-    """models/<application>/examples.parquet and features.parquet, row by row alike."""
+    """models/<application>/examples.parquet and features.parquet, row by row alike.
+
+    Raises InputError before writing where nothing could be learned from them.
+    """
+    check(examples, features)
     files.write_parquet(files.models_path(application, "examples.parquet"), examples[ROW_COLUMNS])
     files.write_parquet(files.models_path(application, "features.parquet"), features)
+
+
+def check(examples: pd.DataFrame, features: pd.DataFrame) -> None:
+    """Both outcomes where something is learned, and a column that varies there."""
+    for span in ("learn", "tune"):
+        wins = examples.loc[examples["span"] == span, "outcome"]
+        if wins.nunique() < 2:
+            raise InputError(
+                f"The span '{span}' has {int(wins.sum())} wins in {len(wins)} rows: it needs wins "
+                "and losses. Are the rows in order of time? Change tune_share and judge_share, or "
+                "wait for more outcomes."
+            )
+    learn = features[examples["span"] == "learn"]
+    if not (learn.nunique(dropna=False) > 1).any():
+        raise InputError(
+            "No column is left that varies: there is nothing to learn from. If the leak guard is "
+            "wrong about one, let it back in through allow in params.yaml."
+        )
 
 
 def load(application: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -53,24 +76,20 @@ def load(application: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def save_metrics(
-    application: str,
+    about: dict[str, Any],
     path: Path,
-    entity: str,
-    simulated: bool,
     examples: pd.DataFrame,
     excluded: dict[str, int],
     audit: pd.DataFrame,
     left_out: dict[str, str],
     claim: pd.DataFrame,
 ) -> None:
-    """metrics/<application>/build_features.json."""
+    """metrics/<application>/build_features.json. about: application, entity, simulated."""
     used = examples[examples["span"] != ""]
     refused = audit[audit["refused"]]
     kept = audit[~audit["refused"] & ~audit["column"].isin(left_out)]
     found: dict[str, Any] = {
-        "application": application,
-        "entity": entity,
-        "simulated": simulated,
+        **about,
         "data_version": files.sha256(path)[:12],
         "data_until": ex.label(examples["as_of"].iloc[-1]),
         "rows_count": len(used),
@@ -82,7 +101,7 @@ def save_metrics(
         "left_out": [{"column": name, "reason": why} for name, why in left_out.items()],
         "claimed_auc": claim.to_dict("records"),
     }
-    files.write_json(files.metrics_path(application, "build_features"), found)
+    files.write_json(files.metrics_path(about["application"], "build_features"), found)
 
 
 def records(table: pd.DataFrame, columns: list[str], **renamed: str) -> list[dict[str, Any]]:

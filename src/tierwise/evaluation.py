@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from tierwise import models
 from tierwise.examples import Period
-from tierwise.leakage import auc, auc_in_blocks
+from tierwise.leakage import auc
 
 BOOTSTRAP_COUNT = 1000
 BIN_COUNT = 10
@@ -95,17 +95,22 @@ def reliability(
     """Promised against realised share in bins of equal count, ascending by chance.
 
     Columns: count, wins, chance (mean promised), rate (realised), interval (95 %, Wilson 1927).
+    Rows with one and the same chance count with their mean outcome, so the order in which a file
+    lists equals changes nothing; `wins` can be a fraction then.
     """
+    shared = pd.Series(outcome, dtype=float).groupby(np.asarray(chance)).transform("mean")
+    outcome = shared.to_numpy()
     order = np.argsort(chance, kind="stable")
     bins = [rows for rows in np.array_split(order, bin_count) if len(rows)]
-    wins = [int(outcome[rows].sum()) for rows in bins]
+    wins = [float(outcome[rows].sum()) for rows in bins]
+    intervals = [wilson(round(won), len(rows)) for won, rows in zip(wins, bins, strict=True)]
     return pd.DataFrame(
         {
             "count": [len(rows) for rows in bins],
             "wins": wins,
             "chance": [chance[rows].mean() for rows in bins],
             "rate": [outcome[rows].mean() for rows in bins],
-            "interval": [wilson(won, len(rows)) for won, rows in zip(wins, bins, strict=True)],
+            "interval": intervals,
         }
     )
 
@@ -204,7 +209,8 @@ def rank_p(log: pd.DataFrame) -> float:
 def summary(table: pd.DataFrame, log: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """One row per candidate: measures inside periods with intervals by bootstrap over periods.
 
-    Pooled AUC and calibration error are over all judged rows at once.
+    Pooled AUC and calibration error are over all judged rows at once. `doubt_share` is the share
+    of resampled histories in which the candidate ranks no better than a coin.
     """
     draws = period_draws(table["period"].nunique())
     outcome = table["outcome"].to_numpy()
@@ -215,30 +221,12 @@ def summary(table: pd.DataFrame, log: pd.DataFrame, names: list[str]) -> pd.Data
         for measure, values in averaged(own, draws):
             row[measure] = float(values[0])
             row[f"{measure}_interval"] = interval(values[1:])
+            if measure == "auc":
+                row["doubt_share"] = float((values[1:] <= 0.5).mean())
         row["auc_pooled"] = auc(outcome, table[name].to_numpy())
         row["calibration_error"] = calibration_error(outcome, table[name].to_numpy())
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def choose(candidates: pd.DataFrame, tolerance_auc: float) -> str:
-    """The simplest candidate whose AUC inside periods is within the tolerance of the best.
-
-    candidates: rows of `summary` in the order from simplest up.
-    """
-    enough = candidates["auc"] >= candidates["auc"].max() - tolerance_auc
-    return str(candidates.loc[enough, "candidate"].iloc[0])
-
-
-def blocks_of(labels: np.ndarray) -> list[np.ndarray]:
-    """Row positions per label, in order of first appearance."""
-    return [np.flatnonzero(labels == label) for label in pd.unique(pd.Series(labels))]
-
-
-def auc_inside(table: pd.DataFrame, name: str) -> float:
-    """AUC inside periods of one candidate's chances."""
-    blocks = blocks_of(table["period"].to_numpy())
-    return auc_in_blocks(table["outcome"].to_numpy(), table[name].to_numpy(), blocks)
 
 
 def claimed(features: pd.DataFrame, examples: pd.DataFrame, refused: list[str]) -> pd.DataFrame:
@@ -257,31 +245,3 @@ def claimed(features: pd.DataFrame, examples: pd.DataFrame, refused: list[str]) 
             chance, _ = fit_and_judge("histogram_boosting", table, outcome, later)
             rows.append({"columns": title, "auc": auc(outcome[later.rows], chance)})
     return pd.DataFrame(rows)
-
-
-def can_rank(candidates: pd.DataFrame, chosen: str, rank_p: float) -> bool:
-    """Whether the chosen candidate ranks, by two rules fixed before looking.
-
-    Its order must be no accident (p below `rank_p`, shared among the candidates tried), and it
-    must last: the interval of its AUC over periods lies above 0.5.
-    """
-    row = candidates.set_index("candidate").loc[chosen]
-    tried = len(candidates) - 1
-    return bool(row["rank_p"] * tried < rank_p and row["auc_interval"][0] > 0.5)
-
-
-def sentence(candidates: pd.DataFrame, chosen: str, able: bool) -> str:
-    """What the comparison found, for a reader."""
-    row = candidates.set_index("candidate").loc[chosen]
-    name = chosen.replace("_", " ")
-    low, high = row["auc_interval"]
-    if not able:
-        best = candidates.loc[candidates["auc"].idxmax()]
-        return (
-            "No candidate ranks later periods better than chance (best AUC inside periods "
-            f"{best['auc']:.3f}, {best['candidate'].replace('_', ' ')}): tiers are not issued."
-        )
-    return (
-        f"Yes: {name} is the simplest that ranks as well as any, with AUC {row['auc']:.3f} inside "
-        f"later periods (95 % interval {low:.3f} to {high:.3f})."
-    )

@@ -45,11 +45,21 @@ def known_at(as_of: pd.Series, rule: dict[str, Any], times: pd.Series | None = N
 
     rule: {"after_days": n} for dates, {"after_rows": n} for running numbers (n = 0 if absent), or
     {"column": name} with that column's `times`. A time before the as-of time counts as the
-    as-of time: nobody knows an outcome before the decision.
+    as-of time: nobody knows an outcome before the decision. Raises InputError where the rule
+    counts in dates and the rows in numbers, or the other way round.
     """
+    dated = is_dated(as_of)
+    if ("after_rows" if dated else "after_days") in rule or (
+        times is not None and is_dated(times) != dated
+    ):
+        kind, unit = ("dates", "after_days") if dated else ("numbers", "after_rows")
+        raise InputError(
+            f"outcome_known is {rule}, but the rows are in order of {kind}. "
+            f"Name a column of {kind}, or count in {unit}."
+        )
     if times is not None:
         return times.where(times >= as_of, as_of.where(times.notna()))
-    if is_dated(as_of):
+    if dated:
         return as_of + pd.Timedelta(days=rule.get("after_days", 0))
     return as_of + rule.get("after_rows", 0)
 
@@ -68,7 +78,8 @@ def edge_at(as_of: pd.Series, share: float) -> Any:
 
     as_of: ascending. All rows of one instant fall on the same side.
     """
-    return as_of.iloc[min(int(share * len(as_of)), len(as_of) - 1)]
+    # 1 - 0.3 - 0.2 is a hair below 0.5: without the margin a whole row would change sides.
+    return as_of.iloc[min(int(share * len(as_of) + 1e-9), len(as_of) - 1)]
 
 
 def spans(examples: pd.DataFrame, tune_share: float, judge_share: float) -> pd.Series:
@@ -77,6 +88,11 @@ def spans(examples: pd.DataFrame, tune_share: float, judge_share: float) -> pd.S
     examples: ascending as_of. The span `judge` is the latest `judge_share` of the rows, `tune`
     the `tune_share` before it. Raises InputError when a span would hold no row.
     """
+    if min(tune_share, judge_share) <= 0 or tune_share + judge_share >= 1:
+        raise InputError(
+            "tune_share and judge_share must be above 0 and leave a share to learn from; "
+            f"params.yaml gives {tune_share} and {judge_share}."
+        )
     judge_from = edge_at(examples["as_of"], 1 - judge_share)
     tune_from = edge_at(examples["as_of"], 1 - judge_share - tune_share)
     judge = examples["as_of"] >= judge_from
@@ -87,8 +103,9 @@ def spans(examples: pd.DataFrame, tune_share: float, judge_share: float) -> pd.S
         if not (span == name).any():
             raise InputError(
                 f"No row falls into the span '{name}': the time column has only "
-                f"{examples['as_of'].nunique()} distinct values for {len(examples)} rows. "
-                "Use a finer time column, or leave the time out to use the order of the rows."
+                f"{examples['as_of'].nunique()} distinct values for {len(examples)} rows, or "
+                "outcomes become known too late. Use a finer time column, leave the time out to "
+                "use the order of the rows, or wait for more rows."
             )
     return pd.Series(span, index=examples.index)
 
@@ -120,6 +137,11 @@ def by_period(examples: pd.DataFrame, period_count: int, history_share: float) -
         known = np.flatnonzero(known_before(examples, start))
         if len(known):
             periods.append(Period(start, known, np.flatnonzero(inside)))
+    if not periods:
+        raise InputError(
+            f"No outcome was known before {label(starts[-1])}, the start of the last period: there "
+            f"is nothing to learn from. Raise history_share (it is {history_share})."
+        )
     return periods
 
 

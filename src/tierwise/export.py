@@ -1,7 +1,8 @@
 """Hand a fitted model over: as ONNX for any language, as skops for scikit-learn.
 
 The ONNX graph takes one input per column under the column's own name and gives `score` and
-`chance`. The calibration is part of the graph, in double precision.
+`chance`, in this order (`score_` where a column is called score, see `unused`). The
+calibration is part of the graph, in double precision.
 """
 
 import copy
@@ -100,11 +101,25 @@ def with_columns(model: Pipeline, names: dict[str, str]) -> Pipeline:
 
 
 def restore_names(graph: onnx.GraphProto, names: dict[str, str]) -> None:
-    for item in graph.input:
-        item.name = names[item.name]
+    """Inputs get the columns' names; whatever bears such a name inside the graph gives way."""
+    inner = {item.name for item in graph.initializer}
+    inner |= {name for node in graph.node for name in node.output}
+    names, taken = dict(names), inner | set(names.values())
+    for name in sorted(inner & set(names.values())):
+        names[name] = unused(name, taken)
+        taken.add(names[name])
+    for item in (*graph.input, *graph.output, *graph.initializer):
+        item.name = names.get(item.name, item.name)
     for node in graph.node:
-        for position, name in enumerate(node.input):
-            node.input[position] = names.get(name, name)
+        for ends in (node.input, node.output):
+            ends[:] = [names.get(name, name) for name in ends]
+
+
+def unused(name: str, taken: set[str]) -> str:
+    """The name, with as many _ appended as it takes to be none of the taken ones."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def append_calibration(graph: onnx.GraphProto, calibrator: Calibrator) -> None:
@@ -176,7 +191,7 @@ def from_skops(content: bytes) -> tuple[Pipeline, Calibrator]:
 
 
 def canonical(content: bytes) -> bytes:
-    """A skops file without the memory addresses and dates that make every copy differ."""
+    """A skops file without what makes every copy differ: memory addresses, dates, padding."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     schema = members.pop("schema.json").decode()
@@ -185,13 +200,31 @@ def canonical(content: bytes) -> bytes:
     files = {name: number + name[name.rfind(".") :] for name, number in files.items()}
     schema = re.sub(r'"__id__": (\d+)', lambda found: f'"__id__": {ids[found[1]]}', schema)
     schema = re.sub(r'"file": "([^"]+)"', lambda found: f'"file": "{files[found[1]]}"', schema)
-    renamed = {files[name]: data for name, data in members.items()}
+    renamed = {files[name]: without_padding(data) for name, data in members.items()}
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(renamed):
             archive.writestr(dated(name), renamed[name])
         archive.writestr(dated("schema.json"), json.dumps(json.loads(schema), indent=1))
     return out.getvalue()
+
+
+def without_padding(data: bytes) -> bytes:
+    """A .npy file whose records have zeros between their fields; other files as they are.
+
+    NumPy leaves there what the memory happened to hold, pieces of other tables for instance.
+    """
+    if not data.startswith(b"\x93NUMPY"):
+        return data
+    array = np.load(io.BytesIO(data), allow_pickle=False)
+    if array.dtype.names is None:
+        return data
+    used = np.zeros(array.dtype.itemsize, dtype="uint8")
+    for kind, start, *_ in array.dtype.fields.values():
+        used[start : start + kind.itemsize] = 1
+    head = len(data) - array.nbytes
+    records = np.frombuffer(data, dtype="uint8", offset=head).reshape(-1, len(used))
+    return data[:head] + (records * used).tobytes()
 
 
 def in_order_of_appearance(names: list[str]) -> dict[str, str]:

@@ -82,7 +82,7 @@ def plain(value: Any, digits: int) -> Any:
         return {str(key): plain(item, digits) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray | pd.Series | pd.Index):
         return [plain(item, digits) for item in value]
-    if value is None or value is pd.NaT:
+    if value is None or value is pd.NaT or value is pd.NA:
         return None
     if isinstance(value, bool | np.bool_):
         return bool(value)

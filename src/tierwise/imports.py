@@ -33,6 +33,9 @@ def imported(code: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             found |= {node.module} | {f"{node.module}.{name.name}" for name in node.names}
     own = {name.removeprefix("tierwise.") for name in found if name.startswith("tierwise")}
+    # Importing a.b runs a/__init__.py first.
+    parts = [name.split(".") for name in own]
+    own |= {".".join(part[:upto]) for part in parts for upto in range(1, len(part))}
     return {name for name in own if file_of(name) is not None}
 
 

@@ -34,6 +34,8 @@ LATEST_STATE = re.compile(
     r"|closed?|closing|final|(lost|loss|won|win|close)[ _-]?reason|disposition"
     r")(?:$|[^a-z])"
 )
+# LastActivityDate and IsClosed are words, too.
+CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 GUARD = {"single_column_auc": 0.78, "missing_gap_share": 0.20, "fill_range_share": 0.50}
 
 
@@ -42,6 +44,7 @@ def groups_of(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(column):
         column = column.astype("int64").where(column.notna()).astype("float64")
     if pd.api.types.is_numeric_dtype(column) and column.nunique() > 20:
+        column = column.replace([np.inf, -np.inf], np.nan)
         return pd.qcut(column, 20, duplicates="drop").cat.codes.to_numpy()
     return pd.factorize(column)[0]
 
@@ -105,10 +108,15 @@ def audit(
 
     raw, as_of, outcome: the same rows in time order, decided ones only. Columns of the result:
     column, kind, missing_share, distinct_count, auc, auc_in_period, missing_gap_share (wins minus
-    losses), fill_range_share, late_share, reason ("" when the guard sees nothing).
+    losses), fill_range_share, late_share, reason ("" when the guard sees nothing). Raises
+    InputError where no column is left.
     """
-    rows = [audit_column(raw[name], as_of, outcome, guard) for name in raw]
-    return pd.DataFrame(rows)
+    if raw.empty:
+        raise InputError(
+            "No column is left to learn from: the file holds nothing but id, outcome and time. "
+            "Use a file with columns that say something about each case."
+        )
+    return pd.DataFrame([audit_column(raw[name], as_of, outcome, guard) for name in raw])
 
 
 def audit_column(
@@ -159,17 +167,19 @@ def suspicion(found: dict[str, Any], guard: dict[str, float]) -> str:
             f"the guard's limit is {guard['single_column_auc']:.2f}"
         )
     if abs(found["missing_gap_share"]) >= guard["missing_gap_share"]:
-        more = "wins" if found["missing_gap_share"] < 0 else "losses"
+        points = abs(100 * found["missing_gap_share"])
+        more, fewer = ("wins", "losses") if found["missing_gap_share"] < 0 else ("losses", "wins")
         return (
-            f"filled in after the outcome: filled {abs(found['missing_gap_share']):.0%} "
-            f"(percentage points) more often for {more}"
+            f"filled in after the outcome: {points:.0f} percentage points more of the {more} "
+            f"than of the {fewer} have it"
         )
     if found["fill_range_share"] >= guard["fill_range_share"]:
         return (
             f"comes and goes: the filled share differs by {found['fill_range_share']:.0%} "
             "between periods, so it was filled in later or dropped"
         )
-    if LATEST_STATE.search(found["column"].lower()) and inside >= LATEST_STATE_AUC:
+    words = CAMEL_HUMP.sub(" ", found["column"]).lower()
+    if LATEST_STATE.search(words) and inside >= LATEST_STATE_AUC:
         return (
             "its name says that it holds the latest state, which an export shows as it was "
             f"after the outcome, and it ranks with AUC {inside:.2f}"

@@ -1,9 +1,10 @@
 """The candidates, from the simplest up, all with the same face.
 
-Each is a function of the rows it will be fitted on that returns an unfitted scikit-learn
-pipeline: it takes the columns of features.parquet as they are (numbers as float32 with NaN,
-categories as text) and gives `predict_proba`. Only scikit-learn and XGBoost objects are used,
-so that a fitted model loads without tierwise and converts to ONNX.
+Each is a function of the rows it will be fitted on that returns a scikit-learn pipeline whose
+columns are prepared and whose model is still to be fitted. The pipeline takes the columns of
+features.parquet as they are (numbers as float32 with NaN, categories as text) and gives
+`predict_proba`. Only scikit-learn and XGBoost objects are used, so that a fitted model loads
+without tierwise and converts to ONNX.
 
 The order of CANDIDATES is the order of preference: among candidates whose ranking can't be
 told apart, the first one wins.
@@ -31,6 +32,8 @@ SEED = 0
 CATEGORY_MIN_COUNT = 20
 CATEGORIES_MAX_COUNT = 30
 BIN_COUNT = 10
+# Nine between ten bins, up to ten frequent values and missing with two each, both ends.
+EDGES_MAX_COUNT = 33
 # Below every float32 a table will hold and still exact in float32: missing becomes the lowest bin.
 MISSING_NUMBER = np.float32(-(2.0**100))
 
@@ -74,16 +77,51 @@ def filled() -> SimpleImputer:
 
 
 def binned() -> Pipeline:
-    """Ten bins of about equal count, the lowest for missing values."""
+    """One indicator per bin. Where the bins lie is told by the rows it is fitted on: `bin_rows`."""
     bins = KBinsDiscretizer(
-        BIN_COUNT,
+        EDGES_MAX_COUNT - 1,
         encode="onehot-dense",
         strategy="quantile",
-        quantile_method="averaged_inverted_cdf",
+        quantile_method="linear",
         subsample=None,
         dtype=np.float32,
     )
     return Pipeline([("fill", filled()), ("bins", bins)])
+
+
+def bin_edges(column: pd.Series) -> np.ndarray:
+    """Edges of about ten bins of equal count, ascending, always midway between two values seen.
+
+    A value that a tenth of the rows have gets a bin of its own, and so do missing and each of at
+    most ten values. Without that, the 0 and the 1 of a flag would share their only bin.
+    """
+    filled_in = column.fillna(MISSING_NUMBER).to_numpy(dtype="float64")
+    values, counts = np.unique(filled_in, return_counts=True)
+    upto = np.cumsum(counts) / counts.sum()
+    first = np.searchsorted(upto, np.arange(1, BIN_COUNT) / BIN_COUNT, side="right")
+    if len(values) <= BIN_COUNT:
+        first = np.arange(len(values))
+    frequent = np.flatnonzero((counts >= counts.sum() / BIN_COUNT) | (values == MISSING_NUMBER))
+    starts = np.unique(np.r_[first, frequent, frequent + 1])
+    starts = starts[(starts > 0) & (starts < len(values))]
+    inner = (values[starts - 1] + values[starts]) / 2
+    return np.r_[values[0], inner, values[-1]]
+
+
+def bin_rows(features: pd.DataFrame) -> pd.DataFrame:
+    """Rows that hold the edges of every number column, filled up with the last one.
+
+    Evenly spaced quantiles of these rows are the rows themselves, so a KBinsDiscretizer fitted on
+    them takes exactly these edges; it merges those that repeat.
+    """
+    rows = {}
+    for name in features:
+        if pd.api.types.is_numeric_dtype(features[name]):
+            edges = bin_edges(features[name])
+            rows[name] = np.r_[edges, np.full(EDGES_MAX_COUNT - len(edges), edges[-1])]
+        else:
+            rows[name] = np.full(EDGES_MAX_COUNT, "", dtype=object)
+    return pd.DataFrame(rows)
 
 
 def varying(features: pd.DataFrame) -> list[str]:
@@ -94,24 +132,30 @@ def varying(features: pd.DataFrame) -> list[str]:
 def pipeline(
     features: pd.DataFrame, numbers: Pipeline | SimpleImputer | str, model: ClassifierMixin
 ) -> Pipeline:
-    """Numbers through `numbers`, categories one-hot, then the model."""
+    """Numbers through `numbers`, categories one-hot, both fitted; then the model, unfitted."""
     categories = categories_of(features)
     parts: list[tuple] = []
     if varying(features):
         parts.append(("numbers", numbers, varying(features)))
     if categories:
         parts.append(("categories", one_hot(categories), list(categories)))
-    return Pipeline([("columns", ColumnTransformer(parts)), ("model", model)])
+    columns = ColumnTransformer(parts)
+    with warnings.catch_warnings():
+        # Edges that repeat are merged: that is how columns with fewer bins are told.
+        warnings.filterwarnings("ignore", "Bins whose width are too small", UserWarning)
+        columns.fit(bin_rows(features) if isinstance(numbers, Pipeline) else features)
+    return Pipeline([("columns", columns), ("model", model)])
 
 
 def base_rate(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
     """The same chance for everybody: the share of wins so far. It can't rank."""
-    return Pipeline([("model", DummyClassifier(strategy="prior"))])
+    return Pipeline([("columns", "passthrough"), ("model", DummyClassifier(strategy="prior"))])
 
 
 def best_single_column(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
-    """The one column that ranks best alone (cross-fitted on these rows), in bins."""
-    scores = {column: alone_score(features[column], outcome)[0] for column in features}
+    """The one column that ranks best alone inside stretches of time (cross-fitted), in bins."""
+    usable = {*varying(features), *categories_of(features)}
+    scores = {c: alone_score(features[c], outcome)[1] for c in features if c in usable}
     best = max(scores, key=lambda column: scores[column])
     return logistic_regression(features[[best]], outcome)
 
@@ -186,10 +230,8 @@ def fit(name: str, features: pd.DataFrame, outcome: np.ndarray) -> tuple[Pipelin
     rankable = len(np.unique(outcome)) == 2 and (varying(features) or categories_of(features))
     build = CANDIDATES[name] if rankable else base_rate
     started = time.process_time()
-    with warnings.catch_warnings():
-        # Ten bins of a column with many equal values come out as fewer: intended.
-        warnings.filterwarnings("ignore", "Bins whose width are too small", UserWarning)
-        model = build(features, outcome).fit(features, outcome)
+    model = build(features, outcome)
+    model.named_steps["model"].fit(model[:-1].transform(features), outcome)
     return model, time.process_time() - started
 
 

@@ -183,6 +183,8 @@ def _options(root: Path, progress: Callable[..., None]) -> dict[str, Any]:
         "record_timing": False,
         "stderr_file": sys.stderr,
         "on_cell_execute": progress,
+        # told to stop while workers end, the kernel would report its own interruption as an error
+        "extra_arguments": ["--IPKernelApp.log_level=50"],
         "config": Config({"KernelManager": {"transport": transport}}),
     }
 

@@ -1,24 +1,29 @@
 """Figures of the reports. Each function takes a table that a method returned and draws it.
 
-Figures are SVG with text as text and a transparent ground; INK and GRID are recoloured by the
-report's style sheet in dark mode, the other colours hold on both grounds. Colours are told
-apart by people with any colour vision and never carry a meaning alone.
+Figures are SVG with text as text and a transparent ground; look.py holds what they share.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
-INK = "#1f2933"
-GRID = "#d9dfe5"
-BLUE = "#2f7ed8"
-ORANGE = "#d9822b"
-GREY = "#8a97a5"
-TIER_COLOURS = {"A": "#1b9e77", "B": "#5b8def", "C": "#9aa5b1"}
-SHARE = PercentFormatter(1.0, decimals=0)
+from tierwise.look import (
+    BLUE,
+    GREY,
+    GRID,
+    INK,
+    ORANGE,
+    SHARE,
+    TIER_COLOURS,
+    finish,
+    legend_above,
+    percent_both,
+    short,
+    sparse_labels,
+    spoken,
+)
 
 
 def style() -> None:
@@ -37,6 +42,7 @@ def style() -> None:
             "font.family": "DejaVu Sans",
             "font.size": 10,
             "text.color": INK,
+            "text.parse_math": False,  # a column may be called "$x$"
             "axes.labelcolor": INK,
             "axes.edgecolor": GRID,
             "axes.grid": True,
@@ -55,17 +61,6 @@ def style() -> None:
             "legend.frameon": False,
         }
     )
-
-
-def spoken(name: str) -> str:
-    """A name of code as words: "best_single_column" -> "best single column"."""
-    return name.replace("_", " ")
-
-
-def finish(figure: Figure) -> Figure:
-    figure.tight_layout()
-    plt.close(figure)
-    return figure
 
 
 def months(by_month: pd.DataFrame) -> Figure:
@@ -91,12 +86,6 @@ def months(by_month: pd.DataFrame) -> Figure:
     return finish(figure)
 
 
-def sparse_labels(axes: Axes, labels: pd.Series, most: int = 9) -> None:
-    step = max(1, int(np.ceil(len(labels) / most)))
-    axes.set_xticks(np.arange(0, len(labels), step), list(labels.iloc[::step]))
-    axes.tick_params(axis="x", rotation=30 if len(labels) > 4 else 0)
-
-
 def alone(audit: pd.DataFrame, limit: float, most: int = 20) -> Figure:
     """How well each column ranks alone inside periods; quarantined ones stand out.
 
@@ -105,18 +94,13 @@ def alone(audit: pd.DataFrame, limit: float, most: int = 20) -> Figure:
     shown = audit.sort_values("auc_in_period", ascending=False).head(most).iloc[::-1]
     figure, axes = plt.subplots(figsize=(7.2, 0.8 + 0.27 * len(shown)))
     colours = np.where(shown["refused"], ORANGE, GREY)
-    axes.barh(shown["column"].map(short), shown["auc_in_period"] - 0.5, left=0.5, color=colours)
+    axes.barh(range(len(shown)), shown["auc_in_period"] - 0.5, left=0.5, color=colours)
+    axes.set_yticks(range(len(shown)), shown["column"].map(short))
     axes.axvline(limit, color=INK, linewidth=1, linestyle="--")
     axes.set_xlim(min(0.45, shown["auc_in_period"].min()), 1.0)
     axes.set_xlabel("AUC of the column alone, inside periods (0.5 = no use, 1 = perfect)")
     axes.grid(axis="y", visible=False)
     return finish(figure)
-
-
-def short(text: str, most: int = 34) -> str:
-    """A label that fits; $ would start a formula in matplotlib."""
-    text = str(text).replace("$", r"\$")
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def claims(claim: pd.DataFrame) -> Figure:
@@ -153,7 +137,8 @@ def candidates(summary: pd.DataFrame, chosen: str, tolerance: float) -> Figure:
 def over_periods(log: pd.DataFrame, names: list[str]) -> Figure:
     """AUC of some candidates period by period. log: candidate, start, auc."""
     figure, axes = plt.subplots()
-    for name, colour in zip(names, (BLUE, ORANGE, GREY, TIER_COLOURS["A"]), strict=False):
+    once = dict.fromkeys(names)
+    for name, colour in zip(once, (BLUE, ORANGE, GREY, TIER_COLOURS["A"]), strict=False):
         rows = log[log["candidate"] == name].reset_index(drop=True)
         axes.plot(rows.index, rows["auc"], "o-", color=colour, label=spoken(name))
     axes.axhline(0.5, color=INK, linewidth=1, linestyle="--")
@@ -162,11 +147,6 @@ def over_periods(log: pd.DataFrame, names: list[str]) -> Figure:
     axes.set_ylabel("AUC inside the period")
     legend_above(axes)
     return finish(figure)
-
-
-def legend_above(axes: Axes) -> None:
-    """Above the axes, where no line can run into it."""
-    axes.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.3)
 
 
 def flattery(pairs: pd.DataFrame) -> Figure:
@@ -231,13 +211,6 @@ def recall_precision(curve: pd.DataFrame, contacted_share: float) -> Figure:
     axes.set_xlabel("share of rows contacted, highest chance first")
     legend_above(axes)
     return finish(figure)
-
-
-def percent_both(axes: Axes) -> None:
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1.02)
-    axes.xaxis.set_major_formatter(SHARE)
-    axes.yaxis.set_major_formatter(SHARE)
 
 
 def tier_bars(later: pd.DataFrame, earlier: pd.DataFrame) -> Figure:

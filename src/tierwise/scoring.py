@@ -15,6 +15,8 @@ from tierwise.files import InputError, read_json, sha256
 
 CHUNK_ROWS = 100_000
 CHECK_TOLERANCE = 1e-6
+ALWAYS = ("card.json", "MODEL_CARD.md")
+WITH_MODEL = ("checks.json", "model.onnx", "model.skops")
 
 
 def session(model: bytes | Path) -> onnxruntime.InferenceSession:
@@ -40,7 +42,7 @@ def score(model: onnxruntime.InferenceSession, features: pd.DataFrame) -> pd.Dat
     for start in range(0, len(features), CHUNK_ROWS):
         rows = features.iloc[start : start + CHUNK_ROWS]
         feed = {name: as_input(rows[name], kind) for name, kind in inputs.items()}
-        chunks.append(np.column_stack(model.run(["score", "chance"], feed)))
+        chunks.append(np.column_stack(model.run(None, feed)))
     values = np.vstack(chunks) if chunks else np.empty((0, 2))
     return pd.DataFrame(values.astype("float64"), columns=["score", "chance"], index=features.index)
 
@@ -48,6 +50,12 @@ def score(model: onnxruntime.InferenceSession, features: pd.DataFrame) -> pd.Dat
 def as_input(column: pd.Series, kind: str) -> np.ndarray:
     """One column as ONNX wants it, shape (n, 1): float32, or text objects."""
     if kind == "tensor(string)":
+        found = pd.api.types.infer_dtype(column, skipna=False)
+        if found not in ("string", "empty"):
+            raise InputError(
+                f"The model's column '{column.name}' must hold text; this one is {found}. "
+                'Write "(missing)" where there is no value.'
+            )
         return column.to_numpy(dtype=object)[:, None]
     try:
         return column.to_numpy(dtype="float32")[:, None]
@@ -68,11 +76,18 @@ def verify(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} is not an export: it has no SHA256SUMS. Run export_model.")
     sums = {}
     for line in sums_file.read_text(encoding="utf-8").splitlines():
-        promised, name = line.split("  ", 1)
+        promised, _, name = line.partition("  ")
         sums[name] = promised
         check_file(folder / name, promised)
     card = read_json(folder / "card.json")
-    if "model.onnx" not in sums:
+    needed = ALWAYS + WITH_MODEL if card["model"] else ALWAYS
+    unlisted = [name for name in needed if name not in sums]
+    if unlisted:
+        raise InputError(
+            f"{sums_file} doesn't list {', '.join(unlisted)}: it was cut short. "
+            "Fetch the export again."
+        )
+    if not card["model"]:
         return {"files_count": len(sums), "checks_count": 0, "largest_difference": 0.0} | {
             "verdict": card["verdict"]
         }
@@ -99,7 +114,7 @@ def check_chances(folder: Path, card: dict[str, Any]) -> dict[str, Any]:
         inputs[name] = inputs[name].astype("float32" if kind == "number" else "str")
     found = score(session(folder / "model.onnx"), inputs)["chance"].to_numpy()
     difference = float(np.abs(found - np.array(checks["chances"])).max())
-    if difference > CHECK_TOLERANCE:
+    if not difference <= CHECK_TOLERANCE:  # a NaN keeps no promise
         raise InputError(
             f"{folder / 'model.onnx'} gives other chances than checks.json promises: the largest "
             f"difference is {difference:.1e}, {CHECK_TOLERANCE:.0e} is allowed."

@@ -23,6 +23,11 @@ def capacity_share(
     """Share of the rows that can be contacted, in [0, 1]; 1.0 without a limit."""
     if contacts_per_day_count is None:
         return 1.0
+    if contacts_per_day_count <= 0:
+        raise InputError(
+            f"contacts_per_day_count must be above 0, params.yaml gives {contacts_per_day_count}; "
+            "null means no limit."
+        )
     if days_count is None:
         raise InputError(
             f"contacts_per_day_count is {contacts_per_day_count}, but the rows have no dates, so "
@@ -32,10 +37,14 @@ def capacity_share(
 
 
 def threshold(chance: np.ndarray, least_chance: float, contacted_share: float) -> float:
-    """The lowest chance worth a contact: break-even, or higher where capacity runs out first."""
+    """The lowest chance worth a contact: break-even, or higher where capacity runs out first.
+
+    Where many rows share the chance at which capacity runs out, they are all at the threshold:
+    work down the list until the day is full.
+    """
     if contacted_share >= 1.0:
         return least_chance
-    return max(least_chance, float(np.quantile(chance, 1 - contacted_share)))
+    return max(least_chance, float(np.quantile(chance, 1 - contacted_share, method="higher")))
 
 
 def profit_curve(

@@ -22,9 +22,10 @@ def cuts(score: np.ndarray, shares: dict[str, float]) -> dict[str, float]:
     shares: from the best tier down, adding up to 1. Rows with equal scores share a tier, so the
     shares reached can differ.
     """
-    if abs(sum(shares.values()) - 1) > 1e-9 or min(shares.values()) <= 0:
+    if len(shares) < 2 or abs(sum(shares.values()) - 1) > 1e-9 or min(shares.values()) <= 0:
         raise InputError(
-            f"tier_shares must be above 0 and add up to 1; params.yaml gives {shares}."
+            "tier_shares must name at least two tiers, be above 0 and add up to 1; params.yaml "
+            f"gives {shares}."
         )
     upto = np.cumsum(list(shares.values()))[:-1]
     lowest = np.quantile(score, 1 - upto, method="higher")

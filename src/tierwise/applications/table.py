@@ -15,6 +15,7 @@ params.yaml (`tierwise adopt` writes it), so no Python is needed for a new file:
 """
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +23,34 @@ import numpy as np
 import pandas as pd
 
 from tierwise import examples as ex
-from tierwise import tables
 from tierwise.files import InputError
+from tierwise.formats import TableError
 from tierwise.leakage import kind_of
+from tierwise.tables import read_table
+from tierwise.times import looks_like_time, order_by_calendar, parse_times
 
 MISSING = "(missing)"
 
 
-def read(source: Path, text_format: dict[str, Any], missing_values: list[str]) -> pd.DataFrame:
+def read(
+    source: Path,
+    text_format: dict[str, Any],
+    missing_values: list[str],
+    day_first: bool | None = None,
+) -> pd.DataFrame:
     """The file as it is, dates parsed. text_format: encoding, separator, decimal (may be empty)."""
-    raw = tables.read_table(source, missing_values=missing_values, **text_format)
+    raw = read_table(source, missing_values=missing_values, **text_format)
     for name in raw:
-        if tables.looks_like_time(raw[name]):
-            raw[name] = parsed(raw[name])
+        if looks_like_time(raw[name]):
+            raw[name] = parsed(raw[name], day_first)
     return raw
 
 
-def parsed(column: pd.Series) -> pd.Series:
+def parsed(column: pd.Series, day_first: bool | None) -> pd.Series:
     """Dates where the column allows one reading, else the text as it was."""
     try:
-        return tables.parse_times(column)
-    except tables.TableError:
+        return parse_times(column, day_first=day_first)
+    except TableError:
         return column
 
 
@@ -70,12 +78,12 @@ def times(raw: pd.DataFrame, table: dict[str, Any]) -> pd.Series:
     if "month_column" in rule:
         month = require(raw, rule["month_column"], "month")
         day = require(raw, rule["day_column"], "day") if rule.get("day_column") else None
-        return tables.order_by_calendar(month, day, rule["first_year"])
+        return order_by_calendar(month, day, rule["first_year"])
     if rule.get("column"):
         column = require(raw, rule["column"], "time")
         if pd.api.types.is_datetime64_any_dtype(column):
             return column
-        return tables.parse_times(column, day_first=rule.get("day_first"))
+        return parse_times(column, day_first=rule.get("day_first"))
     return pd.Series(np.arange(1, len(raw) + 1), index=raw.index)
 
 
@@ -83,30 +91,37 @@ def entities(raw: pd.DataFrame, table: dict[str, Any]) -> pd.DataFrame:
     """Whom could we act on, and when? Columns entity_id (text) and as_of."""
     name = table.get("id_column")
     ids = require(raw, name, "id") if name else pd.Series(np.arange(1, len(raw) + 1))
-    return pd.DataFrame({"entity_id": ids.astype(str).to_numpy(), "as_of": times(raw, table).array})
+    ids = as_labels(ids) if pd.api.types.is_numeric_dtype(ids) else ids.astype(str)
+    return pd.DataFrame({"entity_id": ids.to_numpy(), "as_of": times(raw, table).array})
 
 
 def as_labels(column: pd.Series) -> pd.Series:
     """Values as text, whole numbers without a decimal point, so that 1, 1.0 and "1" agree."""
-    if pd.api.types.is_numeric_dtype(column):
-        whole = column.dropna().mod(1).eq(0).all()
-        text = column.astype("Int64").astype("str") if whole else column.astype("str")
-        return text.where(column.notna())
-    return column.astype("str").str.strip().where(column.notna())
+    return column.map({value: as_label(value) for value in column.dropna().unique()}).astype("str")
+
+
+def as_label(value: Any) -> str:
+    """One value as `as_labels` writes it, be it from the file or from params.yaml."""
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", str(value).strip())
 
 
 def outcome(raw: pd.DataFrame, table: dict[str, Any], as_of: pd.Series) -> pd.DataFrame:
     """What happened? Columns outcome (1 won, 0 lost, NaN open) and outcome_known_at."""
     labels = as_labels(require(raw, table["outcome_column"], "outcome"))
-    won = labels.isin([str(value) for value in table["won_values"]])
-    lost = labels.isin([str(value) for value in table["lost_values"]])
+    won, lost = (
+        labels.isin([as_label(value) for value in table[side]])
+        for side in ("won_values", "lost_values")
+    )
+    if (won & lost).any():
+        both = sorted(labels[won & lost].unique())
+        raise InputError(f"{both} stands under won_values and lost_values; name it once.")
     value = pd.Series(np.where(won, 1.0, np.where(lost, 0.0, np.nan)), index=raw.index)
     rule = table.get("outcome_known") or {}
     column = None
     if rule.get("column"):
         column = require(raw, rule["column"], "outcome-known")
         if not pd.api.types.is_datetime64_any_dtype(column):
-            column = tables.parse_times(column, day_first=rule.get("day_first"))
+            column = parse_times(column, day_first=rule.get("day_first"))
     return pd.DataFrame({"outcome": value, "outcome_known_at": ex.known_at(as_of, rule, column)})
 
 
@@ -143,7 +158,7 @@ def spent(table: dict[str, Any]) -> list[str]:
 def check(kept: pd.DataFrame, table: dict[str, Any], raw: pd.DataFrame) -> None:
     twice = kept.duplicated(["entity_id", "as_of"], keep=False)
     if twice.any():
-        ids = ", ".join(kept.loc[twice, "entity_id"].unique()[:3])
+        ids = ", ".join(map(str, kept.loc[twice, "entity_id"].unique()[:3]))
         raise InputError(
             f"The id column '{table['id_column']}' must tell the rows of one instant apart: "
             f"{int(twice.sum())} rows share an id and a time (first: {ids}). Name another id "
@@ -171,7 +186,7 @@ def features(columns: pd.DataFrame, as_of: pd.Series) -> tuple[pd.DataFrame, dic
     for name in columns:
         kind = kind_of(columns[name])
         if kind == "number":
-            ready[name] = columns[name].astype("float32")
+            ready[name] = as_float32(columns[name])
         elif kind == "date" and ex.is_dated(as_of):
             ready[name] = ex.days_between(columns[name], as_of)
         elif kind == "category":
@@ -179,6 +194,12 @@ def features(columns: pd.DataFrame, as_of: pd.Series) -> tuple[pd.DataFrame, dic
         else:
             left_out[name] = LEFT_OUT[kind]
     return pd.DataFrame(ready, index=columns.index), left_out
+
+
+def as_float32(column: pd.Series) -> pd.Series:
+    """float32, missing where the value is infinite or beyond 3.4e38: no model takes those."""
+    with np.errstate(over="ignore"):
+        return column.astype("float32").replace([np.inf, -np.inf], np.nan)
 
 
 LEFT_OUT = {

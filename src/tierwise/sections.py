@@ -1,0 +1,167 @@
+"""Add a section to params.yaml without touching another byte of it.
+
+The file belongs to its users: their comments, quotes, order and line ends stay as they are. So
+the new section is written as text into its place, and the result is read again to be sure.
+"""
+
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.representer import RoundTripRepresenter
+
+from tierwise.files import InputError
+
+COMMENTS = {
+    "leave_out": "column: why it must not be used, in a few words",
+    "allow": "column: why the leak guard is wrong about it",
+    "value_per_win_eur": "an example; put in yours, or only the right ratio to the cost",
+    "cost_per_contact_eur": "an example",
+    "contacts_per_day_count": "how many you can contact; null: no limit",
+}
+
+
+def read(path: Path) -> str:
+    """The text of params.yaml with its own line ends. Raises InputError."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 ({error}). Save it as UTF-8.") from error
+
+
+def parse(text: str) -> CommentedMap:
+    """params.yaml with the places of its keys. Raises InputError."""
+    try:
+        params = YAML().load(text)
+    except YAMLError as error:
+        raise InputError(f"params.yaml is not valid YAML: {error}. Correct it there.") from error
+    params = CommentedMap() if params is None else params
+    applications = params.get("applications") if isinstance(params, dict) else params
+    if applications is not None and not isinstance(applications, dict):
+        raise InputError(
+            "params.yaml must hold `applications:` and below it their names and sections, not "
+            f"{str(applications)[:60]!r}."
+        )
+    return params
+
+
+def check_name(name: str, text: str, replace: bool) -> None:
+    """A name must suit folders and stages and be free, unless `replace` says otherwise."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+        raise InputError(
+            f"--name '{name}' must be lower-case letters, digits and _, at most 40, starting with "
+            "a letter: it names folders and stages. For example my_leads."
+        )
+    if name in (parse(text).get("applications") or {}) and not replace:
+        raise InputError(
+            f"params.yaml already has an application '{name}'. Choose another --name, or say "
+            "--replace to overwrite its section."
+        )
+
+
+def with_section(text: str, name: str, section: Mapping[str, Any]) -> str:
+    """The text of params.yaml with this section, in the place of one of the same name or last."""
+    params = parse(text)
+    lines = io.StringIO(text, newline="").readlines()
+    start, stop, indent = place(params, lines, name)
+    added = written({name: section}, indent)
+    if "applications" not in params:
+        added = "applications:\n" + added
+    elif not params["applications"]:
+        lines[start - 1] = re.sub(r":\s*(\{\s*\}|null|~)", ":", lines[start - 1])
+    before = "".join(lines[:start])
+    if before and not before.endswith("\n"):
+        added = "\n" + added
+    added = added.replace("\n", "\r\n" if "\r\n" in text else "\n")
+    new = before + added + "".join(lines[stop:])
+    check(params, new, name, section)
+    return new
+
+
+def place(params: CommentedMap, lines: list[str], name: str) -> tuple[int, int, int]:
+    """Line numbers from 0: where the section goes, where what it replaces ends; and its indent."""
+    applications = params.get("applications")
+    if not applications:
+        line = params.lc.key("applications")[0] + 1 if "applications" in params else len(lines)
+        return line, line, 2
+    if applications.fa.flow_style():
+        raise InputError(
+            "params.yaml holds `applications: {…}` in braces. Write each application on lines of "
+            "its own, indented, so that a section can be added."
+        )
+    starts = {key: applications.lc.key(key)[0] for key in applications}
+    indent = applications.lc.key(next(iter(starts)))[1]
+    top = [params.lc.key(key)[0] for key in params]
+    end = min((line for line in top if line > min(starts.values())), default=len(lines))
+    if name not in starts:
+        last = last_line(lines, max(starts.values()), end, indent)
+        return last, last, indent
+    stop = min((line for line in starts.values() if line > starts[name]), default=end)
+    return starts[name], last_line(lines, starts[name], stop, indent), indent
+
+
+def last_line(lines: list[str], start: int, stop: int, indent: int) -> int:
+    """`stop` before blank lines and comments that belong to what follows: not indented deeper."""
+    while stop > start + 1:
+        line = lines[stop - 1]
+        content = line.strip()
+        column = len(line) - len(line.lstrip())
+        if content and not (content.startswith("#") and column <= indent):
+            break
+        stop -= 1
+    return stop
+
+
+class NullInWords(RoundTripRepresenter):
+    """Nothing is written as null, not as a blank that looks like an omission."""
+
+
+NullInWords.add_representer(
+    type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null")
+)
+
+
+def written(section: Mapping[str, Any], indent: int) -> str:
+    """YAML text: lists and groups of plain values on one line each, as in params.yaml."""
+    yaml = YAML()
+    yaml.Representer = NullInWords
+    yaml.width = 10_000
+    out = io.StringIO()
+    yaml.dump(commented(section), out)
+    return "".join(" " * indent + line for line in out.getvalue().splitlines(keepends=True))
+
+
+def commented(value: Any, depth: int = 0) -> Any:
+    """The same value for ruamel: below the steps' names, what holds no further group is inline."""
+    if isinstance(value, list | tuple):
+        items = CommentedSeq(value)
+        items.fa.set_flow_style()
+        return items
+    if not isinstance(value, Mapping):
+        return value
+    group = CommentedMap((key, commented(item, depth + 1)) for key, item in value.items())
+    if depth > 2 and not any(isinstance(item, dict | list) for item in value.values()):
+        group.fa.set_flow_style()
+    for key in group:
+        if key in COMMENTS and depth == 2:
+            group.yaml_add_eol_comment(COMMENTS[key], key, column=0)
+    return group
+
+
+def check(params: CommentedMap, new: str, name: str, section: Mapping[str, Any]) -> None:
+    """What was written reads back as it was meant, and all else as it was."""
+    try:
+        found = YAML(typ="safe").load(new)
+    except YAMLError:
+        found = None
+    wanted = {**params, "applications": {**(params.get("applications") or {}), name: section}}
+    if found != wanted:
+        raise InputError(
+            f"params.yaml is laid out in a way that keeps a section from being added. Paste this "
+            f"below its `applications:`\n{written({name: section}, 2)}"
+        )

@@ -1,0 +1,52 @@
+"""Which candidate is chosen, and does it rank at all? Rules fixed before anyone looks.
+
+candidates: everywhere the table of `evaluation.summary`, one row per candidate, simplest first.
+"""
+
+import pandas as pd
+
+
+def choose(candidates: pd.DataFrame, tolerance_auc: float) -> str:
+    """The simplest candidate whose AUC inside periods is within the tolerance of the best.
+
+    candidates: rows of `summary` in the order from simplest up.
+    """
+    enough = candidates["auc"] >= candidates["auc"].max() - tolerance_auc
+    return str(candidates.loc[enough, "candidate"].iloc[0])
+
+
+def candidate(candidates: pd.DataFrame, chosen: str, able: bool, tolerance_auc: float) -> str:
+    """The model to fit: the chosen one, or, where nothing ranks, what would have been tried."""
+    if able:
+        return chosen
+    return choose(candidates[candidates["candidate"] != "base_rate"], tolerance_auc)
+
+
+def can_rank(
+    candidates: pd.DataFrame, chosen: str, rank_p: float, doubt_share: float = 0.05
+) -> bool:
+    """Whether the chosen candidate ranks, by two rules fixed before looking.
+
+    Its order must be no accident (p below `rank_p`, shared among the candidates tried), and it
+    must last: with periods resampled, it falls to a coin in less than `doubt_share` of the draws.
+    """
+    row = candidates.set_index("candidate").loc[chosen]
+    tried = len(candidates) - 1
+    return bool(row["rank_p"] * tried < rank_p and row["doubt_share"] < doubt_share)
+
+
+def sentence(candidates: pd.DataFrame, chosen: str, able: bool) -> str:
+    """What the comparison found, for a reader."""
+    row = candidates.set_index("candidate").loc[chosen]
+    name = chosen.replace("_", " ")
+    low, high = row["auc_interval"]
+    if not able:
+        best = candidates.loc[candidates["auc"].idxmax()]
+        return (
+            "No candidate ranks later periods better than chance (best AUC inside periods "
+            f"{best['auc']:.3f}, {best['candidate'].replace('_', ' ')}): tiers are not issued."
+        )
+    return (
+        f"Yes: {name} is the simplest that ranks as well as any, with AUC {row['auc']:.3f} inside "
+        f"later periods (95 % interval {low:.3f} to {high:.3f})."
+    )

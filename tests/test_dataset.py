@@ -1,0 +1,145 @@
+"""What is handed on comes back unchanged, and its account adds up to the rows of the file."""
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tierwise import dataset, examples, leakage
+from tierwise.files import InputError
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """An empty project: the two files by which its root is found."""
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rows(dated=True, count=100, delay=2):
+    as_of = pd.Series(np.arange(count))
+    step = 1
+    if dated:
+        as_of, step = (
+            pd.Timestamp("2026-01-01") + pd.to_timedelta(as_of, unit="D"),
+            pd.Timedelta(days=1),
+        )
+    table = pd.DataFrame(
+        {
+            "entity_id": [f"é{number}" for number in range(count)],
+            "as_of": as_of,
+            "outcome": np.arange(count) % 3 == 0,
+            "outcome_known_at": as_of + delay * step,
+            "note": "not handed on",
+        }
+    ).astype({"outcome": float})
+    return table.assign(span=examples.spans(table, 0.2, 0.2))
+
+
+def columns(count=100):
+    random = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "x": random.normal(size=count).astype("float32"),
+            "gap": np.where(np.arange(count) % 4 == 0, np.nan, 1.5).astype("float32"),
+            "kind": random.choice(["a", "(missing)", "ключ"], count),
+        }
+    ).astype({"kind": "str"})
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_what_is_saved_is_loaded_row_by_row_and_without_other_columns(project, dated):
+    saved, features = rows(dated), columns()
+    dataset.save("deals", saved, features)
+    loaded, again = dataset.load("deals")
+    pd.testing.assert_frame_equal(loaded, saved[dataset.ROW_COLUMNS])
+    pd.testing.assert_frame_equal(again, features)
+
+
+def test_saving_twice_writes_the_same_bytes(project):
+    digests = []
+    for _ in range(2):
+        dataset.save("deals", rows(), columns())
+        written = sorted((project / "models" / "deals").iterdir())
+        digests.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in written])
+    assert digests[0] == digests[1]
+    assert [path.name for path in written] == ["examples.parquet", "features.parquet"]
+
+
+def test_loading_what_was_never_saved_says_how_to_make_it(project):
+    with pytest.raises(InputError, match="dvc repro"):
+        dataset.load("deals")
+
+
+# the account
+
+
+def test_exclusions_are_largest_first_and_count_rows_known_too_late():
+    table = dataset.exclusions(rows(), {"no time": 1, "outcome still open": 9})
+    assert table.to_numpy().tolist() == [
+        ["outcome still open", 9],
+        ["known too late for its span", 4],
+        ["no time", 1],
+    ]
+
+
+def test_nothing_left_out_is_said_in_words():
+    table = dataset.exclusions(rows(delay=0), {})
+    assert table.to_numpy().tolist() == [["none: every row is used", 0]]
+
+
+def test_rows_used_and_rows_left_out_add_up_to_the_file():
+    excluded = {"no time": 3, "outcome still open": 9}
+    raw = pd.DataFrame(index=range(112))
+    cards = {card["label"]: card for card in dataset.headline(raw, rows(), excluded)}
+    assert cards["rows in the file"]["value"] == "112"
+    assert cards["rows used"]["value"] == "96"
+    assert cards["rows used"]["note"] == "16 left out, 2026-01-01 to 2026-04-10"
+
+
+def written(project, table, excluded):
+    """The metrics of a run in which the guard refused a copy of the outcome."""
+    source = project / "deals.csv"
+    source.write_bytes(b"x\n1\n")
+    raw = columns().assign(copy=table["outcome"], note="same")
+    found = leakage.audit(raw, table["as_of"], table["outcome"].to_numpy())
+    decided = leakage.decide(found, {"gap": "not ours to use"}, {})
+    claim = pd.DataFrame({"columns": ["without them"], "auc": [0.5]})
+    left_out = {"note": "holds one value only"}
+    about = {"application": "deals", "entity": "deal", "simulated": False}
+    dataset.save_metrics(about, source, table, excluded, decided, left_out, claim)
+    return json.loads((project / "metrics/deals/build_features.json").read_text(encoding="utf-8"))
+
+
+def test_every_column_is_accounted_for_once_as_kept_quarantined_or_left_out(project):
+    found = written(project, rows(), {})
+    assert [column["column"] for column in found["columns"]] == ["x", "kind"]
+    assert {row["column"]: row["by"] for row in found["quarantined"]} == {
+        "gap": "params.yaml",
+        "copy": "leak guard",
+    }
+    assert all(row["reason"] for row in found["quarantined"])
+    assert found["left_out"] == [{"column": "note", "reason": "holds one value only"}]
+
+
+def test_the_figures_are_those_of_the_rows_in_a_span(project):
+    table = rows()
+    found = written(project, table, {"no time": 3})
+    used = table[table["span"] != ""]
+    assert found["rows_count"] == len(used) == sum(span["rows_count"] for span in found["spans"])
+    assert found["wins_count"] == used["outcome"].sum()
+    assert {row["reason"]: row["rows_count"] for row in found["excluded"]} == {
+        "known too late for its span": 4,
+        "no time": 3,
+    }
+    assert found["data_until"] == "2026-04-10"
+    assert found["data_version"] == hashlib.sha256(b"x\n1\n").hexdigest()[:12]
+
+
+def test_records_pick_and_rename_columns_in_the_order_asked_for():
+    table = pd.DataFrame({"a": [1], "b": [2], "c": [3]})
+    assert dataset.records(table, ["c", "a"], c="see") == [{"see": 3, "a": 1}]

@@ -1,0 +1,434 @@
+"""Measures against independent libraries, limits and identities; the rolling origin against time."""
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import mannwhitneyu
+from sklearn import metrics
+from statsmodels.stats.proportion import proportion_confint
+
+from tierwise import evaluation, leakage, models, tiers
+from tierwise import examples as ex
+
+SIMPLE = ["base_rate", "best_single_column", "naive_bayes", "logistic_regression"]
+
+
+@pytest.fixture(autouse=True)
+def _one_process():
+    with joblib.parallel_config(backend="sequential"):
+        yield
+
+
+def auc_inside(table, name):
+    """AUC inside periods of one candidate's chances, counted another way."""
+    blocks = [np.flatnonzero(table["period"] == number) for number in table["period"].unique()]
+    return leakage.auc_in_blocks(table["outcome"].to_numpy(), table[name].to_numpy(), blocks)
+
+
+def scored(count=500, seed=0, lift=1.0, digits=None):
+    """Outcomes and chances that rank them; `digits` makes ties."""
+    random = np.random.default_rng(seed)
+    won = (random.random(count) < 0.3).astype(float)
+    chance = 1 / (1 + np.exp(1 - lift * won - random.normal(size=count)))
+    return won, chance if digits is None else chance.round(digits)
+
+
+outcomes_and_scores = st.integers(2, 40).flatmap(
+    lambda count: st.tuples(
+        st.lists(st.integers(0, 1), min_size=count, max_size=count).map(np.array),
+        st.lists(st.integers(0, 6), min_size=count, max_size=count).map(lambda v: np.array(v) / 8),
+    )
+)
+
+
+# captured share
+
+
+def test_contacting_everybody_finds_every_win_and_nobody_none():
+    won, chance = scored(digits=1)
+    assert evaluation.captured_share(won, chance, 1.0) == 1.0
+    assert evaluation.captured_share(won, chance, 0.0) == 0.0
+
+
+@pytest.mark.parametrize("share", [0.07, 0.25, 0.333, 0.9])
+def test_equal_scores_find_the_contacted_share_of_wins(share):
+    won, _ = scored()
+    assert evaluation.captured_share(won, np.full(500, 0.3), share) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("contacted", [3, 10, 25])
+def test_ties_count_as_the_mean_over_random_orders_of_the_tied(contacted):
+    won, chance = scored(60, digits=1)
+    random = np.random.default_rng(1)
+    found = []
+    for _ in range(4000):
+        order = np.lexsort((random.random(60), -chance))
+        found.append(won[order[:contacted]].sum() / won.sum())
+    exact = evaluation.captured_share(won, chance, contacted / 60)
+    assert exact == pytest.approx(np.mean(found), abs=0.01)
+
+
+@given(outcomes_and_scores, st.floats(0, 1))
+def test_the_captured_share_does_not_depend_on_the_order_of_rows(both, share):
+    won, score = both
+    turned = evaluation.captured_share(won[::-1], score[::-1], share)
+    np.testing.assert_allclose(turned, evaluation.captured_share(won, score, share))
+
+
+@given(outcomes_and_scores)
+def test_more_contacts_never_find_fewer_wins(both):
+    won, score = np.r_[1, both[0][1:]], both[1]
+    found = [evaluation.captured_share(won, score, share) for share in np.linspace(0, 1, 9)]
+    assert (np.diff(found) >= -1e-12).all()
+    assert found[0] == 0
+    assert found[-1] == pytest.approx(1)
+
+
+def test_a_perfect_order_finds_as_many_wins_as_there_is_room_for():
+    won = np.r_[np.ones(20), np.zeros(80)]
+    assert evaluation.captured_share(won, won, 0.10) == pytest.approx(0.5)
+    assert evaluation.captured_share(won, won, 0.20) == pytest.approx(1.0)
+    assert evaluation.captured_share(won, -won, 0.20) == 0.0
+
+
+def test_without_a_win_the_captured_share_is_undefined():
+    assert np.isnan(evaluation.captured_share(np.zeros(9), np.arange(9.0), 0.5))
+
+
+# measures
+
+
+@pytest.mark.parametrize("digits", [None, 1])
+def test_measures_agree_with_scikit_learn(digits):
+    won, chance = scored(digits=digits)
+    chance = np.clip(chance, 0.01, 0.99)
+    found = evaluation.measures(won, chance, 0.2)
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(won, chance))
+    assert found["brier"] == pytest.approx(metrics.brier_score_loss(won, chance))
+    assert found["auc"] == pytest.approx(metrics.roc_auc_score(won, chance))
+    assert found["average_precision"] == pytest.approx(metrics.average_precision_score(won, chance))
+
+
+def test_the_measures_of_perfect_constant_and_reversed_chances():
+    won, _ = scored()
+    perfect = evaluation.measures(won, won, won.mean())
+    assert perfect["auc"] == perfect["average_precision"] == 1.0
+    assert perfect["captured_share"] == pytest.approx(1.0)
+    assert perfect["log_loss"] == pytest.approx(0, abs=1e-5)
+    assert perfect["calibration_error"] == pytest.approx(0, abs=1e-12)
+    constant = evaluation.measures(won, np.full(500, won.mean()), 0.2)
+    assert constant["auc"] == 0.5
+    assert constant["brier"] == pytest.approx(won.mean() * (1 - won.mean()))
+    assert constant["captured_share"] == pytest.approx(0.2)
+    assert evaluation.measures(won, 1 - won, 0.2)["auc"] == 0.0
+
+
+@pytest.mark.parametrize("only", [0.0, 1.0])
+def test_one_class_leaves_ranking_undefined_but_not_the_losses(only):
+    found = evaluation.measures(np.full(30, only), np.linspace(0.1, 0.9, 30), 0.2)
+    assert np.isnan(found["auc"])
+    assert np.isnan(found["average_precision"])
+    assert np.isfinite([found["log_loss"], found["brier"], found["calibration_error"]]).all()
+
+
+def test_a_certain_chance_that_turned_out_wrong_costs_a_finite_amount():
+    found = evaluation.measures(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 0.5)
+    assert found["log_loss"] == pytest.approx(-np.log(1e-6))
+
+
+@pytest.mark.parametrize("digits", [None, 2, 1])
+def test_the_area_under_the_gains_curve_is_auc_times_losses_plus_half_the_wins(digits):
+    """Area = AUC (1 - pi) + pi / 2 for a share pi of wins, ties as straight lines."""
+    won, chance = scored(digits=digits)
+    curve = tiers.gains(won, chance)
+    area = np.trapezoid(np.r_[0, curve["found_share"]], np.r_[0, curve["contacted_share"]])
+    rate = won.mean()
+    assert area == pytest.approx(leakage.auc(won, chance) * (1 - rate) + rate / 2)
+
+
+def test_the_captured_share_lies_on_the_gains_curve():
+    won, chance = scored(digits=1)
+    curve = tiers.gains(won, chance)
+    for share in np.linspace(0.05, 0.95, 11):
+        line = np.interp(share, np.r_[0, curve["contacted_share"]], np.r_[0, curve["found_share"]])
+        assert evaluation.captured_share(won, chance, share) == pytest.approx(line)
+
+
+# reliability
+
+
+def test_the_bins_hold_every_row_once_and_ascend():
+    won, chance = scored(503)
+    bins = evaluation.reliability(won, chance)
+    assert bins["count"].sum() == 503
+    assert bins["count"].max() - bins["count"].min() <= 1
+    assert bins["wins"].sum() == won.sum()
+    assert bins["chance"].is_monotonic_increasing
+    np.testing.assert_allclose(bins["rate"], bins["wins"] / bins["count"])
+    assert all(
+        low <= rate <= high
+        for (low, high), rate in zip(bins["interval"], bins["rate"], strict=True)
+    )
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_fewer_rows_than_bins_give_a_bin_each(count):
+    assert len(evaluation.reliability(np.ones(count), np.linspace(0, 1, count))) == count
+
+
+def test_the_calibration_error_is_zero_when_every_bin_keeps_its_promise():
+    chance = np.repeat(np.arange(10) / 10, 10)
+    won = np.concatenate([np.r_[np.ones(tenth), np.zeros(10 - tenth)] for tenth in range(10)])
+    assert evaluation.calibration_error(won, chance) == pytest.approx(0, abs=1e-12)
+    assert evaluation.calibration_error(won, chance + 0.1) == pytest.approx(0.1)
+
+
+def test_the_calibration_error_is_one_when_every_promise_is_the_opposite():
+    won = np.tile([0.0, 1.0], 20)
+    assert evaluation.calibration_error(won, 1 - won) == 1.0
+
+
+# intervals
+
+
+@pytest.mark.parametrize(
+    ("wins", "count"), [(0, 10), (1, 10), (5, 10), (10, 10), (37, 412), (0, 1)]
+)
+@pytest.mark.parametrize("confidence", [0.80, 0.95])
+def test_wilson_agrees_with_statsmodels(wins, count, confidence):
+    expected = proportion_confint(wins, count, alpha=1 - confidence, method="wilson")
+    np.testing.assert_allclose(evaluation.wilson(wins, count, confidence), expected, atol=1e-12)
+
+
+def test_wilson_of_nothing_says_nothing():
+    assert evaluation.wilson(0, 0) == [0.0, 1.0]
+
+
+def test_the_interval_holds_its_share_of_the_values():
+    low, high = evaluation.interval(np.arange(1001.0))
+    assert (low, high) == pytest.approx((25.0, 975.0))
+    assert evaluation.interval(np.arange(1001.0), 0.5) == [250.0, 750.0]
+
+
+def test_draws_begin_with_the_periods_as_they_are_and_repeat_exactly():
+    draws = evaluation.period_draws(7)
+    assert draws.shape == (1001, 7)
+    assert draws[0].tolist() == list(range(7))
+    assert set(np.unique(draws)) == set(range(7))
+    np.testing.assert_array_equal(draws, evaluation.period_draws(7))
+
+
+# the log of periods and its summary
+
+
+def rolled(periods=6, count=80, seed=0, names=("a",), lift=1.0):
+    """A table as rolling_origin gives it, with made-up chances."""
+    random = np.random.default_rng(seed)
+    won = (random.random(periods * count) < 0.3).astype(float)
+    table = pd.DataFrame(
+        {"row": range(len(won)), "period": np.repeat(range(periods), count), "outcome": won}
+    )
+    chances = {name: random.normal(lift * won) for name in names}
+    return table.assign(**{name: 1 / (1 + np.exp(1 - values)) for name, values in chances.items()})
+
+
+def test_the_log_has_the_measures_of_each_period_alone():
+    table = rolled(names=("a", "b"))
+    log = evaluation.by_period(table, ["a", "b"], 0.2)
+    assert len(log) == 12
+    rows = table[table["period"] == 3]
+    line = log[(log["period"] == 3) & (log["candidate"] == "b")].iloc[0]
+    expected = evaluation.measures(rows["outcome"].to_numpy(), rows["b"].to_numpy(), 0.2)
+    assert {name: line[name] for name in expected} == expected
+    assert line["weight"] == min(rows["outcome"].sum(), 80 - rows["outcome"].sum())
+
+
+def test_the_mean_over_periods_weighs_ranking_by_the_rarer_class_and_losses_by_rows():
+    log = pd.DataFrame(
+        {"rows_count": [10, 30], "wins_count": [1, 9], "weight": [1, 9], "log_loss": [0.2, 0.6]}
+        | {"brier": [0.0, 0.4], "auc": [1.0, 0.5], "average_precision": [0.1, 0.2]}
+        | {"captured_share": [0.0, 1.0]}
+    )
+    found = {name: values[0] for name, values in evaluation.averaged(log, np.array([[0, 1]]))}
+    assert found == pytest.approx(
+        {
+            "log_loss": 0.5,
+            "brier": 0.3,
+            "auc": 0.55,
+            "average_precision": 0.19,
+            "captured_share": 0.9,
+        }
+    )
+
+
+def test_a_period_without_wins_has_no_weight_in_the_ranking():
+    table = rolled()
+    table.loc[table["period"] == 2, "outcome"] = 0.0
+    log = evaluation.by_period(table, ["a"], 0.2)
+    without = log[log["period"] != 2]
+    identity = evaluation.period_draws(6)[:1]
+    whole = {name: values[0] for name, values in evaluation.averaged(log, identity)}
+    part = {name: values[0] for name, values in evaluation.averaged(without, identity[:, :5])}
+    for name in evaluation.RANKING:
+        assert whole[name] == pytest.approx(part[name])
+    assert evaluation.rank_p(log) == pytest.approx(evaluation.rank_p(without))
+
+
+def test_the_summary_agrees_with_the_auc_inside_periods_and_brackets_it():
+    table = rolled(names=("a", "b"))
+    log = evaluation.by_period(table, ["a", "b"], 0.2)
+    summary = evaluation.summary(table, log, ["a", "b"]).set_index("candidate")
+    for name in ("a", "b"):
+        assert summary.loc[name, "auc"] == pytest.approx(auc_inside(table, name))
+        low, high = summary.loc[name, "auc_interval"]
+        assert low < summary.loc[name, "auc"] < high
+        assert summary.loc[name, "auc_pooled"] == pytest.approx(
+            metrics.roc_auc_score(table["outcome"], table[name])
+        )
+
+
+def test_the_summary_repeats_exactly():
+    table = rolled()
+    log = evaluation.by_period(table, ["a"], 0.2)
+    pd.testing.assert_frame_equal(
+        evaluation.summary(table, log, ["a"]), evaluation.summary(table, log, ["a"])
+    )
+
+
+# rank_p
+
+
+@pytest.mark.parametrize("lift", [-0.3, 0.0, 0.3, 1.0])
+def test_rank_p_of_one_period_is_that_of_mann_and_whitney(lift):
+    table = rolled(periods=1, count=60, lift=lift)
+    won, score = table["outcome"] == 1, table["a"]
+    expected = mannwhitneyu(
+        score[won], score[~won], alternative="greater", method="asymptotic", use_continuity=False
+    ).pvalue
+    found = evaluation.rank_p(evaluation.by_period(table, ["a"], 0.2))
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_with_ties_rank_p_errs_on_the_safe_side():
+    table = rolled(periods=1, count=60, lift=0.6)
+    table["a"] = table["a"].round(1)
+    won, score = table["outcome"] == 1, table["a"]
+    exact = mannwhitneyu(
+        score[won], score[~won], alternative="greater", method="asymptotic", use_continuity=False
+    ).pvalue
+    found = evaluation.rank_p(evaluation.by_period(table, ["a"], 0.2))
+    assert exact < found < 3 * exact
+
+
+def test_no_period_with_both_classes_gives_p_one():
+    table = rolled()
+    table["outcome"] = 0.0
+    assert evaluation.rank_p(evaluation.by_period(table, ["a"], 0.2)) == 1.0
+
+
+def test_rank_p_of_random_orders_is_about_uniform():
+    values = []
+    for seed in range(100):
+        table = rolled(4, 60, seed, lift=0)
+        groups = [rows.to_numpy() for _, rows in table.groupby("period")[["outcome", "a"]]]
+        log = pd.DataFrame(
+            {
+                "auc": [leakage.auc(rows[:, 0], rows[:, 1]) for rows in groups],
+                "wins_count": [rows[:, 0].sum() for rows in groups],
+                "rows_count": 60,
+            }
+        )
+        log["weight"] = np.minimum(log["wins_count"], 60 - log["wins_count"])
+        values.append(evaluation.rank_p(log))
+    assert np.mean(np.array(values) < 0.1) == pytest.approx(0.1, abs=0.08)
+    assert np.mean(values) == pytest.approx(0.5, abs=0.08)
+
+
+# rolling origin
+
+
+def history(count=240, seed=0):
+    random = np.random.default_rng(seed)
+    won = (random.random(count) < 0.4).astype(float)
+    features = pd.DataFrame(
+        {
+            "x": (random.normal(size=count) + won).astype("float32"),
+            "kind": random.choice(list("uvw"), count),
+        }
+    )
+    rows = pd.DataFrame({"as_of": np.arange(count), "outcome_known_at": np.arange(count) + 3})
+    return features, won, ex.by_period(rows, 3, 0.4)
+
+
+def test_every_judged_row_has_one_chance_per_candidate_in_time_order():
+    features, won, periods = history()
+    names = list(models.CANDIDATES)
+    table, seconds = evaluation.rolling_origin(features, won, periods, names)
+    assert table["row"].tolist() == np.concatenate([period.rows for period in periods]).tolist()
+    np.testing.assert_array_equal(table["outcome"], won[table["row"]])
+    assert table[names].notna().all(axis=None)
+    assert set(seconds) == set(names)
+
+
+@pytest.mark.parametrize("name", ["naive_bayes", "logistic_regression", "xgboost"])
+@pytest.mark.parametrize("change", ["altered", "deleted"])
+def test_a_periods_chances_do_not_depend_on_what_came_after_it(name, change):
+    features, won, periods = history()
+    before, _ = evaluation.rolling_origin(features, won, periods, [name])
+    first = periods[0]
+    end = int(first.rows[-1]) + 1
+    if change == "deleted":
+        later, outcome = features[:end].copy(), won[:end].copy()
+    else:
+        later, outcome = features.copy(), won.copy()
+        later.loc[end:, "x"] = np.float32(1e9)
+        later.loc[end:, "kind"] = "never seen before"
+        outcome[end:] = 1 - outcome[end:]
+    # What became known during the period must not matter either.
+    unknown = np.setdiff1d(np.arange(end), first.known)
+    outcome[unknown] = 1 - outcome[unknown]
+    after, _ = evaluation.rolling_origin(later, outcome, [first], [name])
+    np.testing.assert_array_equal(after[name], before.loc[before["period"] == 0, name])
+
+
+def test_a_known_outcome_does_matter():
+    """The counterpart: without it the test above would pass for a model that learns nothing."""
+    features, won, periods = history()
+    first = periods[0]
+    before, _ = evaluation.rolling_origin(features, won, [first], ["naive_bayes"])
+    altered = won.copy()
+    altered[first.known[:30]] = 1 - altered[first.known[:30]]
+    after, _ = evaluation.rolling_origin(features, altered, [first], ["naive_bayes"])
+    assert not np.allclose(after["naive_bayes"], before["naive_bayes"])
+
+
+# diagnostics
+
+
+def test_a_random_split_flatters_where_a_clock_is_among_the_columns():
+    """The rate jumps from one stretch to the next; only the shuffled split sees each stretch."""
+    random = np.random.default_rng(0)
+    rate = np.repeat(random.permutation(np.linspace(0.05, 0.9, 10)), 100)
+    won = (random.random(1000) < rate).astype(float)
+    clock = pd.DataFrame({"clock": np.repeat(np.arange(10.0), 100).astype("float32")})
+    rows = pd.DataFrame({"as_of": range(1000), "outcome_known_at": range(1000)})
+    shuffled = evaluation.random_split(clock, won, ["random_forest"])["random_forest"]
+    table, _ = evaluation.rolling_origin(clock, won, ex.by_period(rows, 6, 0.4), ["random_forest"])
+    later = auc_inside(table, "random_forest")
+    assert shuffled > 0.7
+    assert later < 0.55
+
+
+def test_what_refused_columns_would_have_claimed_is_shown_beside_the_honest_rest():
+    features, won, _ = history(400)
+    rows = pd.DataFrame({"outcome": won, "span": np.repeat(["learn", "tune", "judge", ""], 100)})
+    leaky = features.assign(copy=won.astype("float32"))
+    found = evaluation.claimed(leaky, rows, ["copy", "not among the features"])
+    assert found["columns"].tolist() == ["with the refused columns", "without them"]
+    assert found["auc"][0] > 0.99 > found["auc"][1] > 0.6
+    honest = evaluation.claimed(features, rows, ["copy"])
+    assert honest["columns"].tolist() == ["without them"]
+    assert honest["auc"][0] == found["auc"][1]

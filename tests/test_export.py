@@ -1,0 +1,237 @@
+"""A model that is handed over gives the chances it was judged by, and carries no code."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.base import BaseEstimator
+
+from tierwise import calibration, export, models, scoring
+from tierwise.files import InputError
+
+CANDIDATES = [name for name in models.CANDIDATES if name != "base_rate"]
+ROWS = 800
+# Names that scikit-learn, ONNX or a graph's own parts could stumble over.
+AMOUNT, VISITS, SOURCE, LABEL = "amount <€> paid.", "größe $1$", "Lead Source", "label"
+
+
+def table(rows=ROWS, seed=0):
+    """Numbers with gaps, few and many categories; and an outcome that depends on them."""
+    random = np.random.default_rng(seed)
+    amount = random.normal(size=rows).astype("float32")
+    features = pd.DataFrame(
+        {
+            AMOUNT: np.where(random.random(rows) < 0.1, np.nan, amount).astype("float32"),
+            VISITS: random.integers(0, 6, rows).astype("float32"),
+            SOURCE: random.choice(["web", "<b>fair</b>", "réseau", "(missing)"], rows),
+            LABEL: random.choice([f"value {n}" for n in range(40)], rows),
+        }
+    )
+    odds = 0.9 * amount + (features[SOURCE] == "web") - 0.2 * features[VISITS]
+    return features, (random.random(rows) < 1 / (1 + np.exp(-odds))).to_numpy().astype(float)
+
+
+def later_rows():
+    """Rows that the fit has not seen: new categories, missing and far-off numbers."""
+    features, _ = table(300, seed=1)
+    features.loc[::7, SOURCE] = "never seen ∅"
+    features.loc[::5, AMOUNT] = np.float32(np.nan)
+    features.loc[::11, VISITS] = np.float32(-1e6)
+    features.loc[::13, VISITS] = np.float32(1e6)
+    return features
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """name -> fitted model, and the rows it was fitted on."""
+    features, outcome = table()
+    return {name: models.fit(name, features, outcome)[0] for name in CANDIDATES}, features, outcome
+
+
+def calibrated(model, features, outcome, method="sigmoid"):
+    return calibration.fit(method, models.chance(model, features), outcome)
+
+
+@pytest.mark.parametrize("method", calibration.METHODS)
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_onnx_gives_the_chances_of_the_model_and_its_calibration(fitted, name, method):
+    made, features, outcome = fitted
+    calibrator = calibrated(made[name], features, outcome, method)
+    session = scoring.session(export.to_onnx(made[name], calibrator, features))
+    for rows in (features, later_rows()):
+        score = models.chance(made[name], rows)
+        found = scoring.score(session, rows)
+        np.testing.assert_allclose(found["score"], score, atol=2e-6)
+        np.testing.assert_allclose(found["chance"], calibration.apply(calibrator, score), atol=2e-6)
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_inputs_carry_the_columns_own_names_and_kinds(fitted, name):
+    made, features, outcome = fitted
+    content = export.to_onnx(made[name], calibrated(made[name], features, outcome), features)
+    session = scoring.session(content)
+    kinds = {item.name: item.type for item in session.get_inputs()}
+    assert list(kinds) == export.used_columns(made[name])
+    for column, kind in kinds.items():
+        numeric = pd.api.types.is_numeric_dtype(features[column])
+        assert kind == ("tensor(float)" if numeric else "tensor(string)")
+    assert [item.name for item in session.get_outputs()] == ["score", "chance"]
+    if name != "best_single_column":
+        assert set(kinds) == set(features)
+
+
+def test_export_does_not_alter_the_model(fitted):
+    made, features, outcome = fitted
+    before = export.to_skops(made["xgboost"], None)
+    export.to_onnx(made["xgboost"], calibrated(made["xgboost"], features, outcome), features)
+    assert export.to_skops(made["xgboost"], None) == before
+
+
+INNER_NAMES = ["label", "probabilities", "variable", "merged_columns", "calibration_1", "column_1"]
+
+
+@pytest.mark.parametrize("column", [*INNER_NAMES, "score", "chance", "X"])
+def test_column_may_bear_a_name_that_the_graph_uses_inside(column):
+    features, outcome = table(300)
+    features = features.rename(columns={AMOUNT: column, LABEL: f"{column}_"})
+    model, _ = models.fit("naive_bayes", features, outcome)
+    calibrator = calibrated(model, features, outcome)
+    session = scoring.session(export.to_onnx(model, calibrator, features))
+    assert column in [item.name for item in session.get_inputs()]
+    wanted = calibration.apply(calibrator, models.chance(model, features))
+    np.testing.assert_allclose(scoring.score(session, features)["chance"], wanted, atol=2e-6)
+
+
+def test_free_name_is_the_name_itself_where_nobody_has_it():
+    assert export.unused("score", {"amount"}) == "score"
+    assert export.unused("score", {"score"}) == "score_"
+    assert export.unused("score", {"score", "score_"}) == "score__"
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_refit_on_the_same_rows_gives_the_same_bytes(fitted, name):
+    made, features, outcome = fitted
+    again, _ = models.fit(name, features.copy(), outcome.copy())
+    pairs = [(model, calibrated(model, features, outcome)) for model in (made[name], again)]
+    first, second = (export.to_skops(*pair) for pair in pairs)
+    assert first == second
+    first, second = (export.to_onnx(*pair, features) for pair in pairs)
+    assert first == second
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_skops_gives_back_the_same_model_and_calibration(fitted, name):
+    made, features, outcome = fitted
+    calibrator = calibrated(made[name], features, outcome, "isotonic")
+    model, found = export.from_skops(export.to_skops(made[name], calibrator))
+    assert found == calibrator
+    rows = later_rows()
+    np.testing.assert_array_equal(models.chance(model, rows), models.chance(made[name], rows))
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_model_read_from_a_file_gives_the_same_file_again(fitted, name):
+    content = export.to_skops(fitted[0][name], {"method": "none"})
+    assert export.to_skops(*export.from_skops(content)) == content
+
+
+def test_bytes_between_the_fields_of_a_record_are_zero():
+    """NumPy leaves them as the memory was: with pieces of the tables that were read before."""
+    padded = np.dtype({"names": ["a", "b"], "formats": ["u1", "f8"]}, align=True)
+    dirty = np.frombuffer(b"secret text here" * 3, dtype=padded)
+    content = io.BytesIO()
+    np.save(content, dirty)
+    clean = export.without_padding(content.getvalue())
+    assert b"ecret" in content.getvalue()
+    assert b"ecret" not in clean
+    found = np.load(io.BytesIO(clean))
+    assert found["a"].tolist() == dirty["a"].tolist()
+    assert found["b"].tolist() == dirty["b"].tolist()
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"ubj\x00"])
+def test_other_files_of_an_archive_stay_as_they_are(data):
+    assert export.without_padding(data) == data
+
+
+def schema_of(content):
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return archive.infolist(), archive.read("schema.json").decode()
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_skops_file_holds_no_memory_address_and_no_date(fitted, name):
+    members, schema = schema_of(export.to_skops(fitted[0][name], None))
+    assert {item.date_time for item in members} == {(1980, 1, 1, 0, 0, 0)}
+    ids = [int(number) for number in re.findall(r'"__id__": (\d+)', schema)]
+    assert ids
+    assert set(ids) == set(range(len(set(ids))))
+    assert not re.search(r"0x[0-9a-f]{6,}|\b20\d\d-\d\d-\d\d", schema)
+    named = set(re.findall(r'"file": "([^"]+)"', schema))
+    assert named == {item.filename for item in members} - {"schema.json"}
+
+
+class Foreign(BaseEstimator):
+    """A class of whoever sends the file."""
+
+
+def test_skops_file_with_a_type_outside_our_list_is_refused():
+    """The list stands in our code; what a file says about itself counts for nothing."""
+    foreign = Foreign()
+    content = skops.io.dumps({"model": foreign, "calibrator": None})
+    with pytest.raises(TypeError, match="Untrusted types found"):
+        export.from_skops(content)
+    with pytest.raises(InputError, match="does not trust: .*TRUSTED_TYPES in export.py"):
+        export.to_skops(foreign, None)
+
+
+def test_trust_ends_at_the_libraries_that_models_are_made_of():
+    assert {name.split(".")[0] for name in export.TRUSTED_TYPES} <= {"numpy", "sklearn", "xgboost"}
+
+
+LOAD = """
+import sys
+sys.modules["tierwise"] = None  # importing it fails
+import json, numpy, pandas, skops.io
+folder, trusted = sys.argv[1], json.loads(sys.argv[2])
+rows = pandas.read_parquet(folder + "/rows.parquet")
+for name in json.loads(sys.argv[3]):
+    model = skops.io.load(f"{folder}/{name}.skops", trusted=trusted)["model"]
+    wanted = numpy.load(f"{folder}/{name}.npy")
+    assert (model.predict_proba(rows)[:, 1] == wanted).all(), name
+print("done")
+"""
+
+
+def test_skops_file_loads_and_predicts_where_tierwise_is_not_installed(fitted, tmp_path):
+    made, rows = fitted[0], later_rows()
+    rows.to_parquet(tmp_path / "rows.parquet")
+    for name, model in made.items():
+        content = export.to_skops(model, {"method": "none"})
+        assert "tierwise" not in schema_of(content)[1]
+        (tmp_path / f"{name}.skops").write_bytes(content)
+        np.save(tmp_path / f"{name}.npy", models.chance(model, rows))
+    arguments = [str(tmp_path), json.dumps(sorted(export.TRUSTED_TYPES)), json.dumps(list(made))]
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "done\n", done.stderr
+
+
+def test_onnx_file_names_no_tool_version_and_no_date(fitted):
+    made, features, outcome = fitted
+    model = made["histogram_boosting"]
+    proto = onnx.load_from_string(
+        export.to_onnx(model, calibrated(model, features, outcome), features)
+    )
+    assert proto.producer_version == ""
+    assert not proto.metadata_props
+    assert all(item.version <= export.OPSETS[item.domain] for item in proto.opset_import)

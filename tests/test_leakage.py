@@ -1,0 +1,351 @@
+"""The leak guard refuses what could not have been known, and nothing honest."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from tierwise import leakage
+from tierwise.files import InputError
+
+COUNT = 3000
+
+
+def labels(seed=0, count=COUNT, rate=0.3):
+    return (np.random.default_rng(seed).random(count) < rate).astype(float)
+
+
+def shifted(outcome, auc, seed=1):
+    """A normal column whose AUC for the outcome is `auc`: wins lie sqrt(2) * probit(auc) higher."""
+    noise = np.random.default_rng(seed).normal(size=len(outcome))
+    return noise + outcome * np.sqrt(2) * norm.ppf(auc)
+
+
+def audited(columns, outcome, as_of=None):
+    """The audit by column name."""
+    raw = pd.DataFrame(columns)
+    as_of = pd.Series(np.arange(len(raw))) if as_of is None else as_of
+    return leakage.audit(raw, as_of, outcome).set_index("column")
+
+
+def reason(column, outcome, name="column", as_of=None):
+    return audited({name: column}, outcome, as_of).loc[name, "reason"]
+
+
+# too good alone
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        lambda won: won,
+        lambda won: 1 - won,
+        lambda won: won.astype(bool),
+        lambda won: np.where(won == 1, "sold", "not sold"),
+        lambda won: won * 1000 + np.random.default_rng(3).random(len(won)),
+    ],
+    ids=["number", "reversed", "boolean", "text", "amount paid"],
+)
+def test_a_copy_of_the_outcome_is_refused_in_every_guise(copy):
+    won = labels()
+    assert reason(copy(won), won).startswith("too good alone: ranks with AUC 1.00")
+
+
+def test_a_copy_with_some_values_wrong_is_still_refused():
+    won = labels()
+    noisy = np.where(np.random.default_rng(2).random(COUNT) < 0.1, 1 - won, won)
+    assert "too good alone" in reason(noisy, won)
+
+
+@pytest.mark.parametrize("auc", [0.60, 0.75])
+def test_an_honest_column_passes_even_when_it_is_strong(auc):
+    won = labels()
+    found = audited({"engagement": shifted(won, auc)}, won).loc["engagement"]
+    assert found["auc_in_period"] == pytest.approx(auc, abs=0.03)
+    assert found["reason"] == ""
+
+
+def test_the_limit_of_the_guard_is_the_one_that_it_is_given():
+    won = labels()
+    raw, as_of = pd.DataFrame({"x": shifted(won, 0.75)}), pd.Series(np.arange(COUNT))
+    strict = leakage.GUARD | {"single_column_auc": 0.70}
+    assert "the guard's limit is 0.70" in leakage.audit(raw, as_of, won, strict).loc[0, "reason"]
+
+
+@pytest.mark.parametrize("number", [True, False])
+def test_an_id_with_one_row_a_value_scores_a_half_and_not_one(number):
+    won = labels()
+    ids = np.random.default_rng(5).permutation(COUNT)
+    column = pd.Series(ids if number else [f"id-{value}" for value in ids])
+    pooled, inside = leakage.alone_score(column.astype(object), won)
+    assert pooled == 0.5
+    assert inside == 0.5
+    assert reason(column, won, "customer_id") == ""
+
+
+def test_a_value_is_never_scored_by_its_own_rows_outcome():
+    """Pairs of opposite outcomes: a score with the own outcome inside would rank all pairs."""
+    won = np.tile([1.0, 0.0], 100)
+    pairs = pd.Series(np.repeat(np.arange(100), 2)).astype(str)
+    assert leakage.alone_score(pairs, won)[0] < 0.5
+
+
+# clocks
+
+
+def test_a_clock_ranks_pooled_but_not_within_a_period_and_is_not_refused():
+    random = np.random.default_rng(0)
+    rate = np.repeat([0.02, 0.04, 0.06, 0.10, 0.15, 0.25, 0.40, 0.55, 0.70, 0.90], COUNT // 10)
+    won = (random.random(COUNT) < rate).astype(float)
+    clock = np.repeat(np.arange(10.0), COUNT // 10)
+    found = audited({"interest_rate": clock}, won).loc["interest_rate"]
+    assert found["auc"] > 0.85
+    # Cross-fitting errs to the low side where nothing ranks.
+    assert 0.4 < found["auc_in_period"] < 0.52
+    assert found["reason"] == ""
+
+
+def test_a_leak_is_refused_even_when_the_base_rate_drifts():
+    won = (np.random.default_rng(0).random(COUNT) < np.linspace(0.05, 0.6, COUNT)).astype(float)
+    assert "too good alone" in reason(shifted(won, 0.97), won)
+
+
+# filled after the outcome, later than the decision, comes and goes
+
+
+@pytest.mark.parametrize(("filled_for", "word"), [(1, "wins"), (0, "losses")])
+def test_a_column_filled_only_after_one_outcome_is_refused_as_such(filled_for, word):
+    won = labels()
+    random = np.random.default_rng(1)
+    filled = (won == filled_for) & (random.random(COUNT) < 0.4)
+    survey = pd.Series(random.integers(1, 6, COUNT)).where(filled)
+    why = reason(survey, won, "survey_score")
+    assert why.startswith("filled in after the outcome")
+    assert f"percentage points more of the {word} than of the" in why
+
+
+def test_a_column_filled_after_every_win_and_no_loss_is_refused():
+    won = labels()
+    contract = pd.Series(np.random.default_rng(1).choice(list("abc"), COUNT)).where(won == 1)
+    found = audited({"contract": contract}, won).loc["contract"]
+    assert found["missing_gap_share"] == -1.0
+    assert found["reason"] != ""
+
+
+def test_a_column_missing_alike_for_wins_and_losses_is_not_refused():
+    won = labels()
+    column = pd.Series(np.random.default_rng(2).normal(size=COUNT))
+    assert reason(column.where(np.random.default_rng(3).random(COUNT) < 0.5), won) == ""
+
+
+def test_dates_after_the_decision_are_refused_and_dates_before_it_are_not():
+    won = labels(count=300)
+    as_of = pd.Series(pd.date_range("2026-01-01", periods=300, freq="h"))
+    later = as_of + pd.to_timedelta((np.arange(300) % 10 == 0).astype(int), unit="D")
+    assert reason(later, won, "signed", as_of) == "10% of its dates lie after the decision"
+    assert reason(as_of - pd.Timedelta(days=3), won, "first_seen", as_of) == ""
+    assert reason(as_of, won, "called", as_of) == ""
+
+
+def test_a_date_can_not_be_late_where_the_rows_have_no_dates():
+    won = labels(count=300)
+    dates = pd.Series(pd.date_range("2090-01-01", periods=300, freq="h"))
+    assert audited({"planned": dates}, won).loc["planned", "late_share"] == 0.0
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_column_that_comes_or_goes_in_time_is_refused(turned):
+    won = labels()
+    filled = np.arange(COUNT) >= COUNT * 0.6
+    column = pd.Series(np.random.default_rng(1).normal(size=COUNT))
+    found = audited({"score": column.where(filled != turned)}, won).loc["score"]
+    assert found["fill_range_share"] == 1.0
+    assert found["reason"].startswith("comes and goes")
+
+
+# latest state
+
+
+LATEST = [
+    *("Last Activity", "last_activity_days", "status", "Stage", "lead_status", "Lost Reason"),
+    *("latest-touch", "is_closed", "closing notes", "final_price", "LastActivityDate", "IsClosed"),
+]
+HARMLESS = [
+    *("blast_radius", "marital status", "elastic", "lasting_value", "stage fright", "enclosed"),
+    *("plastic", "finalist", "PLASTIC", "closest_branch_km", "statuses"),
+]
+
+
+@pytest.mark.parametrize("name", LATEST)
+def test_a_name_of_the_latest_state_is_refused_when_the_column_ranks(name):
+    won = labels()
+    assert "latest state" in reason(shifted(won, 0.70), won, name)
+    noise = np.random.default_rng(8).normal(size=COUNT)
+    assert reason(noise, won, name) == ""
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_name_that_only_contains_such_a_word_is_not_refused(name):
+    won = labels()
+    assert reason(shifted(won, 0.70), won, name) == ""
+
+
+# decide
+
+
+def decided(leave_out=None, allow=None):
+    won = labels()
+    raw = {"copy": won, "honest": shifted(won, 0.65), "noise": labels(9)}
+    found = leakage.audit(pd.DataFrame(raw), pd.Series(np.arange(COUNT)), won)
+    return leakage.decide(found, leave_out or {}, allow or {}).set_index("column")
+
+
+def test_the_guard_refuses_only_the_leak_and_says_so():
+    found = decided()
+    assert found["refused"].tolist() == [True, False, False]
+    assert found["by"].tolist() == ["leak guard", "", ""]
+    assert found.loc["copy", "why"] == found.loc["copy", "reason"]
+    assert found["why"].tolist()[1:] == ["", ""]
+
+
+def test_allow_brings_a_column_back_and_keeps_the_guards_reason_on_record():
+    found = decided(allow={"copy": "agreed with sales"})
+    assert not found["refused"].any()
+    assert found.loc["copy", "reason"] != ""
+
+
+def test_a_column_in_leave_out_and_allow_stays_out():
+    found = decided(leave_out={"copy": "known later"}, allow={"copy": "agreed"})
+    assert found.loc["copy", ["refused", "by", "why"]].tolist() == [
+        *(True, "params.yaml", "known later")
+    ]
+
+
+def test_leave_out_refuses_a_column_that_the_guard_would_keep():
+    found = decided(leave_out={"honest": "not ours to use"})
+    assert found.loc["honest", ["refused", "by", "why"]].tolist() == [
+        *(True, "params.yaml", "not ours to use")
+    ]
+    assert found.loc["copy", "by"] == "leak guard"
+
+
+@pytest.mark.parametrize("role", ["leave_out", "allow"])
+@pytest.mark.parametrize("empty", ["", "  ", None])
+def test_a_column_named_without_a_reason_is_an_error(role, empty):
+    with pytest.raises(InputError, match=f"{role} in params.yaml needs a reason for .'noise'."):
+        decided(**{role: {"noise": empty}})
+
+
+@pytest.mark.parametrize("role", ["leave_out", "allow"])
+def test_an_unknown_column_is_named_beside_those_that_exist(role):
+    with pytest.raises(InputError, match="nosie") as error:
+        decided(**{role: {"nosie": "typo"}})
+    assert role in str(error.value)
+    assert "copy, honest, noise" in str(error.value)
+
+
+def test_the_announcement_lists_what_the_guard_did_and_not_what_the_user_did():
+    assert "quarantined copy: too good" in leakage.announcement(decided().reset_index())
+    quiet = decided(leave_out={"copy": "known later"}).reset_index()
+    assert leakage.announcement(quiet) == "  the leak guard quarantined nothing"
+
+
+# awkward columns
+
+
+AWKWARD = {
+    "all missing": np.full(200, np.nan),
+    "all None": [None] * 200,
+    "constant": ["x"] * 200,
+    "constant number": [3] * 200,
+    "infinite": [np.inf, -np.inf, np.nan, *range(197)],
+    "mostly infinite": [np.inf] * 150 + list(range(50)),
+    "huge integers": [2**62 + k for k in range(200)],
+    "beyond int64": [10**30 + k for k in range(200)],
+    "tiny and huge": [10.0**k for k in range(-100, 100)],
+    "mixed": [1, "a", None, 2.5, True] * 40,
+    "booleans": [True, False] * 100,
+    "nullable": pd.array([1, None] * 100, dtype="Int64"),
+    "many nullable": pd.array([None, *range(199)], dtype="Int64"),
+    "categories": pd.Categorical(["a", "b"] * 100),
+    "dates": pd.date_range("2020-01-01", periods=200).where(np.arange(200) % 3 > 0),
+    "dates in a zone": pd.date_range("2020-01-01", periods=200, tz="Europe/Berlin"),
+    "empty text": ["", " "] * 100,
+}
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+@pytest.mark.parametrize("rate", [0.0, 0.4, 1.0])
+def test_every_measure_stays_in_its_range_on_awkward_columns(name, rate):
+    won = labels(count=200, rate=rate)
+    found = audited({"column": pd.Series(AWKWARD[name])}, won).loc["column"]
+    for share in ("missing_share", "auc", "auc_in_period", "fill_range_share", "late_share"):
+        assert 0 <= found[share] <= 1
+    assert -1 <= found["missing_gap_share"] <= 1
+    if name.startswith(("all", "constant")):
+        assert found["auc"] == 0.5
+        assert found["reason"] == ""
+    if rate in (0.0, 1.0):
+        assert found["auc_in_period"] == 0.5
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_fewer_rows_than_blocks_are_audited_too(count):
+    won = np.arange(count) % 2.0
+    found = audited({"x": np.arange(count), "y": [None] * count}, won)
+    assert found["auc_in_period"].between(0, 1).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([None, None, None], "empty"),
+        ([1, 1, 1], "constant"),
+        ([1, 1, None], "number"),
+        ([1.5, 2, 3], "number"),
+        (["a", "b", "a", "b", "a"], "category"),
+        (["a", "b", "c"], "text"),
+        (pd.to_datetime(["2026-01-01", "2026-01-02"]), "date"),
+    ],
+)
+def test_kinds(values, kind):
+    assert leakage.kind_of(pd.Series(values)) == kind
+
+
+def test_the_audit_alters_nothing_and_does_not_depend_on_the_other_columns():
+    won = labels()
+    raw = pd.DataFrame({"a": shifted(won, 0.7), "b": np.where(won == 1, "x", "y"), "c": labels(4)})
+    before = raw.copy()
+    together = leakage.audit(raw, pd.Series(np.arange(COUNT)), won)
+    pd.testing.assert_frame_equal(raw, before)
+    for position, name in enumerate(raw):
+        alone = leakage.audit(raw[[name]], pd.Series(np.arange(COUNT)), won)
+        pd.testing.assert_series_equal(alone.loc[0], together.loc[position], check_names=False)
+
+
+# auc
+
+
+def test_the_auc_is_the_share_of_pairs_in_the_right_order_with_ties_as_half():
+    won, score = np.array([0, 1, 0, 1, 1]), np.array([1.0, 1.0, 2.0, 3.0, 0.0])
+    pairs = score[won == 1][:, None] - score[won == 0][None, :]
+    assert leakage.auc(won, score) == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+
+
+def test_one_class_leaves_the_auc_at_a_half():
+    assert leakage.auc(np.ones(5), np.arange(5)) == 0.5
+    assert leakage.auc_in_blocks(np.ones(20), np.arange(20)) == 0.5
+
+
+def test_the_auc_in_blocks_weighs_each_block_by_its_rarer_class():
+    won = np.array([1, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0])
+    score = np.array([9, 1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8])
+    blocks = [np.arange(4), np.arange(4, 10), np.arange(10, 12)]
+    assert leakage.auc_in_blocks(won, score, blocks) == pytest.approx((1 * 1.0 + 3 * 0.0 + 0) / 4)
+
+
+def test_a_level_that_differs_between_blocks_does_not_change_the_auc_in_blocks():
+    won = labels()
+    score = shifted(won, 0.7)
+    level = np.repeat(np.arange(10) * 100.0, COUNT // 10)
+    assert leakage.auc_in_blocks(won, score + level) == leakage.auc_in_blocks(won, score)
