@@ -24,6 +24,7 @@ from tierwise.look import (
     sparse_labels,
     spoken,
 )
+from tierwise.report import format_value
 
 
 def style() -> None:
@@ -192,7 +193,7 @@ def profit(curve: pd.DataFrame, contacted_share: float) -> Figure:
     axes.plot(curve["contacted_share"], curve["profit_eur"], color=BLUE, label="realised")
     axes.axvline(contacted_share, color=INK, linewidth=1, linestyle="--")
     axes.xaxis.set_major_formatter(SHARE)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"€{value:,.0f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(value, "eur")))
     axes.set_xlabel("share of rows contacted, highest chance first")
     legend_above(axes)
     return finish(figure)
