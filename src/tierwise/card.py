@@ -1,5 +1,6 @@
 """The folder handed to engineers: model, card, checks, checksums. Generated, never typed."""
 
+import os
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -128,7 +129,9 @@ def write(
     folder: Path, card: dict[str, Any], learn: pd.DataFrame, onnx: Path, checks_count: int
 ) -> None:
     """Replace the folder in one move. Without a model (cannot rank) only the cards are written."""
-    partial, old = (folder.with_name(f".{folder.name}.{state}") for state in ("partial", "old"))
+    # A run whose pipeline was killed may still be writing: no two runs share a name.
+    mine = f".{folder.name}.{os.getpid()}"
+    partial, old = folder.with_name(f"{mine}.partial"), folder.with_name(f"{mine}.old.partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
     partial.mkdir(parents=True)

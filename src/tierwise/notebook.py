@@ -167,7 +167,7 @@ def execute(notebook: Any, parameters: dict[str, Any], root: Path, step: str) ->
             f'{label} stopped at "{seen[-1]}": the kernel ended by itself ({error}); '
             f"most often the memory was not enough.\n{kept}"
         ) from None
-    log.unlink()
+    log.unlink(missing_ok=True)
     return executed
 
 
