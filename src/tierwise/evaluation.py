@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
 from sklearn.model_selection import train_test_split
 from tqdm import tqdm
@@ -116,11 +116,13 @@ def reliability(
 
 
 def wilson(wins: int, count: int, confidence: float = 0.95) -> list[float]:
-    """[low, high] for a share (Wilson 1927); [0, 1] where nothing was seen."""
+    """[low, high] for a share (Wilson 1927), without correction; [0, 1] where nothing was seen."""
     if count == 0:
         return [0.0, 1.0]
-    found = binomtest(wins, count).proportion_ci(confidence, method="wilson")
-    return [float(found.low), float(found.high)]
+    z, share = norm.ppf(0.5 + confidence / 2), wins / count
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+    return [max(0.0, float(middle - half)), min(1.0, float(middle + half))]
 
 
 def calibration_error(outcome: np.ndarray, chance: np.ndarray) -> float:
