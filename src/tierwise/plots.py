@@ -221,7 +221,8 @@ def tier_bars(later: pd.DataFrame, earlier: pd.DataFrame) -> Figure:
         rate = row.rate if row.count else 0.0
         axes.bar(x, rate, width=0.62, color=TIER_COLOURS.get(row.name, GREY))
         axes.vlines(x, *row.interval, color=INK, linewidth=1.6)
-        axes.text(x + 0.05, rate, f" {rate:.1%}", va="bottom", fontsize=11)
+        top = max(row.interval[1], before.rate or 0.0) if row.count else 0.0
+        axes.text(x, top, f"{rate:.1%}", ha="center", va="bottom", fontsize=11)
         if before.rate is not None:
             axes.hlines(before.rate, x - 0.36, x + 0.36, color=ORANGE, linewidth=2.5)
     labels = [f"{row.name}\n{row.count:,} rows" for row in later.itertuples()]

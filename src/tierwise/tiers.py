@@ -193,10 +193,11 @@ def headline(result: dict[str, Any]) -> list[dict[str, Any]]:
     shown = result["withheld"] or result
     first, last = shown["tiers"][0], shown["tiers"][-1]
     upto, found = list(shown["found_share"].items())[-1]
+    converts = "would have converted" if result["withheld"] else "converted"
     share = "share"
     return [
         {
-            "label": f"tier {first['name']} converts at",
+            "label": f"tier {first['name']} {converts} at",
             "value": format_value(first["rate"], share),
             "interval": format_value(first["interval"], share),
             "note": f"tier {last['name']}: {format_value(last['rate'], share)}",
