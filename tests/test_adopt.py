@@ -475,7 +475,7 @@ def test_a_column_that_orders_nothing_is_refused(adopt, column, rule):
 def test_a_file_sorted_by_outcome_is_refused(adopt):
     frame = leads().sort_values("won")
     message = refusal(adopt(frame))
-    assert "latest rows, to be judged on, are won" in message
+    assert "earlier rows, to learn from, are lost" in message
     assert "sorted by outcome: say --time" in message
 
 

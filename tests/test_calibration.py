@@ -16,6 +16,12 @@ GRID = np.linspace(0, 1, 401)
 METHODS = pytest.mark.parametrize("method", calibration.METHODS)
 
 
+def in_halves(score, won):
+    """The methods fitted on the first half of the rows and judged on the second."""
+    earlier = np.arange(len(score)) < len(score) // 2
+    return calibration.compare(score, won, earlier, ~earlier)
+
+
 def simulated(intercept, slope, count=20_000, seed=0):
     """Scores whose true chance is expit(intercept + slope * log-odds), and what happened."""
     random = np.random.default_rng(seed)
@@ -237,31 +243,29 @@ def test_the_joined_line_is_numpys_interpolation_of_its_points(points):
 
 def test_methods_are_judged_on_the_later_half_only():
     score, won, _ = simulated(1.0, 0.5, 2000)
-    compared = calibration.compare(score, won).set_index("method")
+    found = in_halves(score, won).set_index("method")
     half = 1000
     chance = calibration.apply(calibration.fit("sigmoid", score[:half], won[:half]), score[half:])
     loss = -np.mean(np.log(np.where(won[half:] == 1, chance, 1 - chance)))
-    assert compared.loc["sigmoid", "log_loss"] == pytest.approx(loss)
-    assert compared.loc["sigmoid", "brier"] == pytest.approx(np.mean((won[half:] - chance) ** 2))
-    assert list(compared.index) == ["none", "prior", "sigmoid", "isotonic"]
+    assert found.loc["sigmoid", "log_loss"] == pytest.approx(loss)
+    assert found.loc["sigmoid", "brier"] == pytest.approx(np.mean((won[half:] - chance) ** 2))
+    assert list(found.index) == ["none", "prior", "sigmoid", "isotonic"]
 
 
 def test_a_half_without_a_win_is_compared_all_the_same():
-    compared = calibration.compare(np.linspace(0.1, 0.9, 100), np.repeat([0.0, 1.0], 50))
-    assert compared[["log_loss", "brier", "calibration_error"]].notna().all(axis=None)
+    found = in_halves(np.linspace(0.1, 0.9, 100), np.repeat([0.0, 1.0], 50))
+    assert found[["log_loss", "brier", "calibration_error"]].notna().all(axis=None)
 
 
 def test_comparing_finds_the_correction_that_the_data_need():
-    assert calibration.choose(calibration.compare(*simulated(0, 1)[:2]), 0.001) == "none"
-    assert calibration.choose(calibration.compare(*simulated(1.5, 1)[:2]), 0.001) == "prior"
-    assert calibration.choose(calibration.compare(*simulated(0.5, 0.3)[:2]), 0.001) == "sigmoid"
+    assert calibration.choose(in_halves(*simulated(0, 1)[:2]), 0.001) == "none"
+    assert calibration.choose(in_halves(*simulated(1.5, 1)[:2]), 0.001) == "prior"
+    assert calibration.choose(in_halves(*simulated(0.5, 0.3)[:2]), 0.001) == "sigmoid"
 
 
 @pytest.mark.parametrize(
     ("tolerance", "method"), [(0.0, "isotonic"), (0.0011, "sigmoid"), (0.0101, "none")]
 )
 def test_the_simplest_method_within_the_tolerance_is_chosen(tolerance, method):
-    compared = pd.DataFrame(
-        {"method": calibration.METHODS, "log_loss": [0.510, 0.512, 0.501, 0.500]}
-    )
-    assert calibration.choose(compared, tolerance) == method
+    found = pd.DataFrame({"method": calibration.METHODS, "log_loss": [0.510, 0.512, 0.501, 0.500]})
+    assert calibration.choose(found, tolerance) == method

@@ -10,6 +10,8 @@ import pytest
 from tierwise import dataset, examples, leakage
 from tierwise.files import InputError
 
+YOUNG = {"tune": 0.0, "judge": 0.25}
+
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
@@ -111,7 +113,7 @@ def written(project, table, excluded):
     claim = pd.DataFrame({"columns": ["without them"], "auc": [0.5]})
     left_out = {"note": "holds one value only"}
     about = {"application": "deals", "entity": "deal", "simulated": False}
-    dataset.save_metrics(about, source, table, excluded, decided, left_out, claim)
+    dataset.save_metrics(about, source, table, excluded, YOUNG, decided, left_out, claim)
     return json.loads((project / "metrics/deals/build_features.json").read_text(encoding="utf-8"))
 
 
@@ -143,3 +145,9 @@ def test_the_figures_are_those_of_the_rows_in_a_span(project):
 def test_records_pick_and_rename_columns_in_the_order_asked_for():
     table = pd.DataFrame({"a": [1], "b": [2], "c": [3]})
     assert dataset.records(table, ["c", "a"], c="see") == [{"see": 3, "a": 1}]
+
+
+def test_a_verdict_owns_up_to_rows_that_had_no_outcome_yet():
+    text = dataset.caveat({"open_share": YOUNG})
+    assert text.startswith(" But 25% of the span judge had no outcome yet")
+    assert dataset.caveat({"open_share": {"tune": 0.1, "judge": 0.0}}) == ""

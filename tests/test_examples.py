@@ -315,11 +315,11 @@ def test_days_between_is_negative_for_dates_still_to_come_and_missing_where_unkn
 
 
 def test_weeks_group_dates_and_never_split_a_day():
-    as_of = dated(np.repeat(range(21), 3))["as_of"]
+    as_of = dated(np.repeat(range(73), 3))["as_of"]
     week = ex.week_or_block(as_of)
     assert (pd.Series(week).groupby(as_of).nunique() == 1).all()
-    # 1 January 2026 is a Thursday: 4 days, then two full weeks, then 3 days.
-    assert pd.Series(week).value_counts(sort=False).tolist() == [12, 21, 21, 9]
+    # 1 January 2026 is a Thursday: 4 days, then nine full weeks, then 6 days.
+    assert pd.Series(week).value_counts(sort=False).tolist() == [12, *[21] * 9, 18]
 
 
 @pytest.mark.parametrize("count", [1, 7, 20, 101])
@@ -372,3 +372,28 @@ def test_the_month_table_holds_every_row_once_and_names_the_span_of_most():
     np.testing.assert_allclose(
         (months["rate"] * months["rows_count"]).sum(), table["outcome"].sum()
     )
+
+
+def test_open_rows_are_counted_in_the_span_in_which_they_would_have_stood():
+    rows = pd.DataFrame({"as_of": range(100), "outcome_known_at": range(1, 101)})
+    rows["outcome"] = 0.0
+    rows["span"] = ex.spans(rows, 0.2, 0.2)
+    found = ex.open_share(rows, pd.Series([10, 85, 90, 95, 99, 99]))
+    assert found["judge"] == pytest.approx(5 / 25)
+    assert found["tune"] == pytest.approx(1 / 20)  # the row known on the first judged instant
+
+
+def test_the_earlier_half_holds_only_what_was_known_when_the_later_began():
+    rows = pd.DataFrame({"as_of": range(100), "outcome_known_at": np.arange(100) + 10})
+    earlier, later = ex.halves(rows)
+    assert later.sum() == 50
+    assert np.flatnonzero(earlier).tolist() == list(range(40))
+    at_once = ex.halves(rows.assign(outcome_known_at=1000))
+    assert [mask.sum() for mask in at_once] == [50, 50]
+
+
+def test_few_weeks_give_way_to_days_and_few_days_to_blocks():
+    days = pd.Series(pd.date_range("2026-01-01", periods=200))
+    assert len(np.unique(ex.week_or_block(days))) > 10
+    assert len(np.unique(ex.week_or_block(days[:20]))) == 20
+    assert len(np.unique(ex.week_or_block(days[:5].repeat(20)))) == 20

@@ -31,17 +31,18 @@ def tier_table(judged):
 
 def candidate_table(compared):
     lines = [
-        "| candidate | AUC inside later periods | log loss | calibration error | AUC of a random split |",
-        "|---|---|---|---|---|",
+        "| candidate | AUC inside later periods | AUC over all of them | of a random split "
+        "| log loss | calibration error |",
+        "|---|---|---|---|---|---|",
     ]
     for row in compared["candidates"]:
         name = row["candidate"].replace("_", " ")
         low, high = row["auc_interval"]
         lines.append(
             f"| {'**' + name + '**' if row['candidate'] == compared['chosen'] else name} "
-            f"| {row['auc']:.3f} ({low:.3f} to {high:.3f}) | {row['log_loss']:.3f} "
-            f"| {row['calibration_error']:.3f} "
-            f"| {compared['random_split_auc'][row['candidate']]:.3f} |"
+            f"| {row['auc']:.3f} ({low:.3f} to {high:.3f}) | {row['auc_pooled']:.3f} "
+            f"| {compared['random_split_auc'][row['candidate']]:.3f} "
+            f"| {row['log_loss']:.3f} | {row['calibration_error']:.3f} |"
         )
     return lines
 
@@ -51,6 +52,7 @@ def block():
     both = judged["found_share"]["A+B"]
     claimed = {row["columns"]: row["auc"] for row in metrics("build_features")["claimed_auc"]}
     low, high = judged["auc_interval"]
+    week_low, week_high = judged["auc_in_weeks_interval"]
     return "\n".join(
         [
             f"**Verdict: {judged['verdict']}.** Judged on {judged['rows_count']:,} later calls.",
@@ -59,7 +61,8 @@ def block():
             "",
             f"A and B together hold {share(both['share'])} of the sales in "
             f"{share(both['contacted_share'])} of the calls. AUC on later calls "
-            f"{judged['auc']:.3f} ({low:.3f} to {high:.3f}). Keeping `duration` would have claimed "
+            f"{judged['auc']:.3f} ({low:.3f} to {high:.3f}), inside weeks {judged['auc_in_weeks']:.3f} "
+            f"({week_low:.3f} to {week_high:.3f}). Keeping `duration` would have claimed "
             f"an AUC of {claimed['with the refused columns']:.3f} where "
             f"{claimed['without them']:.3f} was to be had.",
             "",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import Table
 from statsmodels.stats.proportion import proportion_confint
 
-from tierwise import files, tiers
+from tierwise import files, leakage, tiers
 from tierwise.files import InputError
 
 SHARES = {"A": 0.2, "B": 0.3, "C": 0.5}
@@ -32,6 +32,11 @@ def judged(count=600, seed=0, rates=(0.5, 0.25, 0.1)):
 
 def weeks(count, size=30):
     return tiers.block_draws(np.arange(count) // size)
+
+
+def judge(won, tier, score, names, draws, compared, caveat=""):
+    blocks = np.arange(len(won)) // 30
+    return tiers.judge(won, tier, score, names, draws, compared, blocks, caveat)
 
 
 # cuts
@@ -254,8 +259,51 @@ def gap_table(*lows):
     )
 
 
-def test_a_verdict_is_supported_only_when_all_three_rules_hold():
-    assert tiers.verdict(0.51, 0.0099, gap_table(0.001, 0.001))[0] == "supported"
+def test_a_verdict_is_supported_only_when_all_rules_hold():
+    assert tiers.verdict(0.51, 0.0099, gap_table(0.001, 0.001), 0.501)[0] == "supported"
+
+
+def test_sorting_weeks_and_not_the_rows_within_them_is_not_supported():
+    word, why = tiers.verdict(0.6, 0.001, gap_table(0.1, 0.1), 0.5)
+    assert word == "not supported"
+    assert "good weeks from bad ones" in why
+
+
+def test_a_clock_ranks_over_all_rows_and_not_inside_weeks():
+    """One value a week that sets the week's win rate: pooled it ranks, for a week's list never."""
+    random = np.random.default_rng(0)
+    week = np.repeat(np.arange(40), 50)
+    level = random.random(40)[week]
+    won = (random.random(2000) < level).astype(float)
+    found = tiers.auc_in_weeks(won, level, week)
+    assert leakage.auc(won, level) > 0.75
+    assert found["auc_in_weeks"] == pytest.approx(0.5)
+    result = judge_by(won, level, week)
+    assert result["verdict"] == "not supported"
+    assert "good weeks" in result["sentence"]
+
+
+def judge_by(won, score, week):
+    tier = tiers.assign(score, tiers.cuts(score, {"A": 0.2, "B": 0.3, "C": 0.5}), "C")
+    draws = tiers.block_draws(week)[:200]
+    return tiers.judge(won, tier, score, NAMES, draws, {"can_rank": True}, week)
+
+
+def test_intervals_of_rates_widen_when_rows_of_a_week_share_their_luck():
+    random = np.random.default_rng(1)
+    week = np.repeat(np.arange(40), 50)
+    won = (random.random(2000) < random.random(40)[week]).astype(float)
+    tier = np.array(NAMES)[np.arange(2000) % 3]
+    alone = tiers.conversion(won, tier, NAMES)["interval"].map(np.ptp)
+    shared = tiers.conversion(won, tier, NAMES, tiers.block_draws(week))["interval"].map(np.ptp)
+    assert (shared > 1.5 * alone).all()
+
+
+def test_what_the_sentence_must_not_leave_out_stands_at_its_end():
+    won, tier, score = judged(1500)
+    draws = weeks(1500)[:100]
+    result = judge(won, tier, score, NAMES, draws, {"can_rank": True}, " But read this.")
+    assert result["sentence"].endswith("later data. But read this.")
 
 
 @pytest.mark.parametrize(
@@ -279,7 +327,7 @@ def test_each_rule_alone_withholds_support_and_is_named(auc_low, p, lows, reason
 
 def test_tiers_that_keep_their_order_are_supported():
     won, tier, score = judged(1500)
-    result = tiers.judge(won, tier, score, NAMES, weeks(1500)[:200], {"can_rank": True})
+    result = judge(won, tier, score, NAMES, weeks(1500)[:200], {"can_rank": True})
     assert result["verdict"] == "supported"
     rates = [f"{row['rate']:.0%}"[:-1] for row in result["tiers"]]
     assert result["sentence"].startswith("A / B / C converted at " + " / ".join(rates) + " % of ")
@@ -293,7 +341,7 @@ def test_tiers_that_keep_their_order_are_supported():
 )
 def test_tiers_that_do_not_keep_their_order_are_not_supported(rates, reason):
     won, tier, score = judged(1500, rates=rates)
-    result = tiers.judge(won, tier, score, NAMES, weeks(1500)[:200], {"can_rank": True})
+    result = judge(won, tier, score, NAMES, weeks(1500)[:200], {"can_rank": True})
     assert result["verdict"] == "not supported"
     assert reason in result["sentence"]
 
@@ -303,9 +351,7 @@ def test_shuffled_outcomes_are_supported_in_no_seed():
     draws = weeks(600)[:100]
     random = np.random.default_rng(0)
     verdicts = [
-        tiers.judge(random.permutation(won), tier, score, NAMES, draws, {"can_rank": True})[
-            "verdict"
-        ]
+        judge(random.permutation(won), tier, score, NAMES, draws, {"can_rank": True})["verdict"]
         for _ in range(5)
     ]
     assert set(verdicts) == {"not supported"}
@@ -315,8 +361,8 @@ def test_without_a_ranking_no_tier_is_issued_however_well_they_would_have_done()
     won, tier, score = judged(900)
     compared = {"can_rank": False, "sentence": "No candidate ranks."}
     draws = weeks(900)[:100]
-    result = tiers.judge(won, tier, score, NAMES, draws, compared)
-    issued = tiers.judge(won, tier, score, NAMES, draws, {"can_rank": True})
+    result = judge(won, tier, score, NAMES, draws, compared)
+    issued = judge(won, tier, score, NAMES, draws, {"can_rank": True})
     assert result["verdict"] == "cannot rank"
     assert result["sentence"] == "No candidate ranks."
     assert result["tiers"] == []
@@ -327,7 +373,7 @@ def test_without_a_ranking_no_tier_is_issued_however_well_they_would_have_done()
 def test_cards_and_marks_show_the_same_figures_issued_or_withheld():
     won, tier, score = judged()
     results = [
-        tiers.judge(won, tier, score, NAMES, weeks(600)[:50], {"can_rank": able, "sentence": ""})
+        judge(won, tier, score, NAMES, weeks(600)[:50], {"can_rank": able, "sentence": ""})
         for able in (True, False)
     ]
     issued, withheld = (tiers.headline(result) for result in results)
@@ -342,7 +388,7 @@ def test_cards_and_marks_show_the_same_figures_issued_or_withheld():
 def test_an_empty_tier_leaves_no_nan_in_what_is_written_and_is_not_supported(empty, tmp_path):
     won, tier, score = judged()
     tier = np.where(tier == empty, next(name for name in NAMES if name != empty), tier)
-    result = tiers.judge(won, tier, score, NAMES, weeks(600)[:100], {"can_rank": True})
+    result = judge(won, tier, score, NAMES, weeks(600)[:100], {"can_rank": True})
     assert result["verdict"] == "not supported"
     assert "nan" not in result["sentence"]
     assert np.isfinite([result["auc"], result["trend_z"], result["trend_p"]]).all()
@@ -358,7 +404,7 @@ def test_an_empty_tier_leaves_no_nan_in_what_is_written_and_is_not_supported(emp
 
 def test_a_judged_span_without_a_win_is_judged_and_not_supported():
     _, tier, score = judged()
-    result = tiers.judge(np.zeros(600), tier, score, NAMES, weeks(600)[:50], {"can_rank": True})
+    result = judge(np.zeros(600), tier, score, NAMES, weeks(600)[:50], {"can_rank": True})
     assert result["verdict"] == "not supported"
     assert result["auc"] == 0.5
     assert result["found_share"]["A"]["share"] == 0.0

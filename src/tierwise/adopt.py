@@ -228,14 +228,14 @@ def check_known(known: pd.Series, as_of: pd.Series, answers: Answers) -> None:
 
 
 def check_spans(examples: pd.DataFrame, answers: Answers) -> None:
-    """Wins and losses among the rows to learn from and among those to judge on."""
-    parts = {"earlier rows, to learn from,": ex.before_judging(examples)}
-    parts["latest rows, to be judged on,"] = examples["span"] == "judge"
-    for part, rows in parts.items():
-        outcome = examples.loc[rows, "outcome"]
+    """Wins and losses among the rows to learn from, to tune on and to judge on."""
+    parts = {"learn": "earlier rows, to learn from,", "tune": "rows that set the cuts"}
+    for span, part in (parts | {"judge": "latest rows, to be judged on,"}).items():
+        outcome = examples.loc[examples["span"] == span, "outcome"]
         if outcome.nunique() < 2:
             word = "won" if outcome.mean() == 1 else "lost"
-            way_out = "The file seems to be sorted by outcome: say --time COLUMN."
+            way_out = "The file seems to be sorted by outcome: say --time COLUMN. "
+            way_out += "Or the latest outcomes are not in yet: leave those rows out."
             if answers.time:
                 way_out = f"'{answers.time}' seems to follow it: name the moment of decision."
             raise InputError(f"All {len(outcome):,} {part} are {word}. {way_out}")

@@ -123,16 +123,18 @@ def apply(calibrator: Calibrator, score: np.ndarray) -> np.ndarray:
     return expit(out)
 
 
-def compare(score: np.ndarray, outcome: np.ndarray) -> pd.DataFrame:
-    """Each method fitted on the earlier half of the rows and judged on the later half.
+def compare(
+    score: np.ndarray, outcome: np.ndarray, earlier: np.ndarray, later: np.ndarray
+) -> pd.DataFrame:
+    """Each method fitted on the earlier rows and judged on the later ones.
 
-    score, outcome: in time order. Columns: method, log_loss, brier, calibration_error.
+    earlier, later: masks, see `examples.halves`. Columns: method, log_loss, brier,
+    calibration_error.
     """
-    half = len(score) // 2
     rows = []
     for method in METHODS:
-        chance = apply(fit(method, score[:half], outcome[:half]), score[half:])
-        found = measures(outcome[half:], chance, contacted_share=0.2)
+        chance = apply(fit(method, score[earlier], outcome[earlier]), score[later])
+        found = measures(outcome[later], chance, contacted_share=0.2)
         kept = ("log_loss", "brier", "calibration_error")
         rows.append({"method": method} | {name: found[name] for name in kept})
     return pd.DataFrame(rows)

@@ -10,6 +10,7 @@ from tierwise import files
 from tierwise.files import InputError
 from tierwise.report import format_value
 
+OPEN_SHARE = 0.10
 ROW_COLUMNS = ["entity_id", "as_of", "outcome", "outcome_known_at", "span"]
 
 
@@ -80,11 +81,15 @@ def save_metrics(
     path: Path,
     examples: pd.DataFrame,
     excluded: dict[str, int],
+    open_share: dict[str, float],
     audit: pd.DataFrame,
     left_out: dict[str, str],
     claim: pd.DataFrame,
 ) -> None:
-    """metrics/<application>/build_features.json. about: application, entity, simulated."""
+    """metrics/<application>/build_features.json. about: application, entity, simulated.
+
+    open_share: per span, see `examples.open_share`.
+    """
     used = examples[examples["span"] != ""]
     refused = audit[audit["refused"]]
     kept = audit[~audit["refused"] & ~audit["column"].isin(left_out)]
@@ -96,12 +101,28 @@ def save_metrics(
         "wins_count": int(used["outcome"].sum()),
         "excluded": exclusions(examples, excluded).to_dict("records"),
         "spans": ex.span_table(examples).to_dict("records"),
+        "open_share": open_share,
         "quarantined": records(refused, ["column", "why", "by", "auc_in_period"], why="reason"),
         "columns": records(kept, ["column", "kind", "distinct_count", "missing_share"]),
         "left_out": [{"column": name, "reason": why} for name, why in left_out.items()],
         "claimed_auc": claim.to_dict("records"),
     }
     files.write_json(files.metrics_path(about["application"], "build_features"), found)
+
+
+def caveat(found: dict[str, Any]) -> str:
+    """What a verdict must add when a tenth of a span's rows had no outcome yet, else "".
+
+    found: metrics of build_features. Cases that close quickly are then over-represented.
+    """
+    young = {name: share for name, share in found["open_share"].items() if share > OPEN_SHARE}
+    if not young:
+        return ""
+    shares = " and ".join(f"{share:.0%} of the span {name}" for name, share in young.items())
+    return (
+        f" But {shares} had no outcome yet: quick cases are over-represented, so read the order "
+        "and not the rates and chances."
+    )
 
 
 def records(table: pd.DataFrame, columns: list[str], **renamed: str) -> list[dict[str, Any]]:

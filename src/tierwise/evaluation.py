@@ -2,7 +2,7 @@
 
 Names follow scikit-learn: `*_loss`, `*_error`, `brier` are to be minimised; `auc*`,
 `average_precision`, `captured_share` maximised. Every measure of ranking comes twice: pooled
-over all periods (mixes level and ranking) and inside periods (what one work list feels).
+over all periods (mixes level and ranking) and inside periods (where the level has less to say).
 """
 
 from collections.abc import Iterator

@@ -146,9 +146,15 @@ def by_period(examples: pd.DataFrame, period_count: int, history_share: float) -
 
 
 def week_or_block(as_of: pd.Series, block_count: int = 20) -> np.ndarray:
-    """A group number per row: calendar weeks of dates, else equal blocks of the order."""
-    if is_dated(as_of):
-        return pd.factorize(as_of.dt.to_period("W"))[0]
+    """A group number per row: calendar weeks of dates, else equal blocks of the order.
+
+    Fewer than ten weeks say little about how weeks differ: days stand in for them then, and
+    blocks where there are fewer than ten days.
+    """
+    for unit in ("W", "D") if is_dated(as_of) else ():
+        group = pd.factorize(as_of.dt.to_period(unit))[0]
+        if group.max(initial=-1) + 1 >= 10:
+            return group
     return np.arange(len(as_of)) * block_count // max(len(as_of), 1)
 
 
@@ -211,3 +217,34 @@ def month_table(examples: pd.DataFrame) -> pd.DataFrame:
             "span": grouped["span"].agg(lambda spans: spans.value_counts().index[0]).to_numpy(),
         }
     )
+
+
+def open_share(examples: pd.DataFrame, undecided: pd.Series) -> dict[str, float]:
+    """Share of the rows of `tune` and `judge` whose outcome was not known in time, per span.
+
+    undecided: as-of times of rows left out because their outcome is still open.
+    """
+    tune_from = examples.loc[examples["span"] == "tune", "as_of"].min()
+    judge_from = examples.loc[examples["span"] == "judge", "as_of"].min()
+    found = {}
+    for name, start, end in (("tune", tune_from, judge_from), ("judge", judge_from, None)):
+        rows, waiting = examples[examples["as_of"] >= start], undecided[undecided >= start]
+        if end is not None:
+            rows, waiting = rows[rows["as_of"] < end], waiting[waiting < end]
+        late = int((rows["span"] == "").sum()) + len(waiting)
+        found[name] = late / max(len(rows) + len(waiting), 1)
+    return found
+
+
+def halves(examples: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Masks of an earlier part, known when the later one began, and of the later half.
+
+    examples: ascending as_of. Where nothing was known by then, the first rows stand in.
+    """
+    edge = edge_at(examples["as_of"], 0.5)
+    later = (examples["as_of"] >= edge).to_numpy()
+    earlier = ~later & known_before(examples, edge).to_numpy()
+    if not earlier.any():
+        earlier = np.arange(len(examples)) < len(examples) // 2
+        later = ~earlier
+    return earlier, later

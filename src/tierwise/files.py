@@ -77,7 +77,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def plain(value: Any, digits: int) -> Any:
-    """JSON types only: numbers rounded to `digits`, dates as ISO text, NaN and infinity as null."""
+    """JSON types only: numbers of so many digits, dates as ISO text, NaN and infinity as null."""
     if isinstance(value, dict):
         return {str(key): plain(item, digits) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray | pd.Series | pd.Index):
@@ -89,10 +89,15 @@ def plain(value: Any, digits: int) -> Any:
     if isinstance(value, int | np.integer):
         return int(value)
     if isinstance(value, float | np.floating):
-        return round(float(value), digits) if math.isfinite(value) else None
+        return shortened(float(value), digits) if math.isfinite(value) else None
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
     return str(value)
+
+
+def shortened(value: float, digits: int) -> float:
+    """Rounded to so many decimals; below 0.001 to so many digits, so that a tiny p stays one."""
+    return round(value, digits) if abs(value) >= 1e-3 else float(f"{value:.{digits - 1}e}")
 
 
 def write_json(path: Path, content: Any, digits: int = 6) -> None:

@@ -15,6 +15,12 @@ def choose(candidates: pd.DataFrame, tolerance_auc: float) -> str:
     return str(candidates.loc[enough, "candidate"].iloc[0])
 
 
+def ranking(candidates: pd.DataFrame, rank_p: float, doubt_share: float) -> pd.DataFrame:
+    """The candidates that rank at all (see `can_rank`), or all of them where none does."""
+    able = [can_rank(candidates, name, rank_p, doubt_share) for name in candidates["candidate"]]
+    return candidates[able] if any(able) else candidates
+
+
 def candidate(candidates: pd.DataFrame, chosen: str, able: bool, tolerance_auc: float) -> str:
     """The model to fit: the chosen one, or, where nothing ranks, what would have been tried."""
     if able:
@@ -43,8 +49,9 @@ def sentence(candidates: pd.DataFrame, chosen: str, able: bool) -> str:
     if not able:
         best = candidates.loc[candidates["auc"].idxmax()]
         return (
-            "No candidate ranks later periods better than chance (best AUC inside periods "
-            f"{best['auc']:.3f}, {best['candidate'].replace('_', ' ')}): tiers are not issued."
+            "No candidate's ranking of later periods can be told from chance, or lasts (best AUC "
+            f"inside periods {best['auc']:.3f}, {best['candidate'].replace('_', ' ')}): tiers are "
+            "not issued."
         )
     return (
         f"Yes: {name} is the simplest that ranks as well as any, with AUC {row['auc']:.3f} inside "

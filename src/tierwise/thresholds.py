@@ -20,7 +20,7 @@ def break_even(value_per_win_eur: float, cost_per_contact_eur: float) -> float:
 def capacity_share(
     rows_count: int, days_count: int | None, contacts_per_day_count: float | None
 ) -> float:
-    """Share of the rows that can be contacted, in [0, 1]; 1.0 without a limit."""
+    """Share of the rows that can be contacted on average over the days; 1.0 without a limit."""
     if contacts_per_day_count is None:
         return 1.0
     if contacts_per_day_count <= 0:

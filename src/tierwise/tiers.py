@@ -39,8 +39,17 @@ def assign(score: np.ndarray, tier_cuts: dict[str, float], last: str) -> np.ndar
     return np.select(reached, names, default=last)
 
 
-def conversion(outcome: np.ndarray, tier: np.ndarray, names: list[str]) -> pd.DataFrame:
-    """Per tier: name, count, share, wins, rate and its 95 % Wilson interval (Wilson 1927)."""
+def conversion(
+    outcome: np.ndarray,
+    tier: np.ndarray,
+    names: list[str],
+    draws: list[np.ndarray] | None = None,
+) -> pd.DataFrame:
+    """Per tier: name, count, share, wins, rate and its 95 % interval.
+
+    With `draws` the interval comes from whole weeks resampled, since rows of one week share their
+    luck. Without, and where nobody or everybody won, it is Wilson's for independent rows.
+    """
     rows = []
     for name in names:
         won = outcome[tier == name]
@@ -52,10 +61,37 @@ def conversion(outcome: np.ndarray, tier: np.ndarray, names: list[str]) -> pd.Da
                 "share": count / len(outcome),
                 "wins": wins,
                 "rate": wins / count if count else None,
-                "interval": wilson(wins, count),
+                "interval": rate_interval(outcome, tier == name, draws or []),
             }
         )
     return pd.DataFrame(rows)
+
+
+def rate_interval(outcome: np.ndarray, inside: np.ndarray, draws: list[np.ndarray]) -> list[float]:
+    """95 % interval of the share of wins among the rows inside."""
+    count, wins = int(inside.sum()), int(outcome[inside].sum())
+    if not draws or wins in (0, count):
+        return wilson(wins, count)
+    held = [(outcome[rows][inside[rows]].sum(), inside[rows].sum()) for rows in draws]
+    return interval(np.array([won / seen for won, seen in held if seen]))
+
+
+def auc_in_weeks(outcome: np.ndarray, score: np.ndarray, blocks: np.ndarray) -> dict[str, Any]:
+    """AUC inside weeks (or stretches of rows) with its interval, weeks resampled.
+
+    A ranking that only sorts good weeks from bad ones has 0.5 here, whatever its pooled AUC.
+    """
+    groups = [np.flatnonzero(blocks == block) for block in np.unique(blocks)]
+    values = np.array([auc(outcome[rows], score[rows]) for rows in groups])
+    rarer = [min(outcome[rows].sum(), len(rows) - outcome[rows].sum()) for rows in groups]
+    weights = np.array(rarer, dtype=float)
+    draws = np.random.default_rng(SEED).integers(len(groups), size=(BOOTSTRAP_COUNT, len(groups)))
+    total = weights[draws].sum(axis=1)
+    means = (weights * values)[draws].sum(axis=1)[total > 0] / total[total > 0]
+    if not len(means):
+        return {"auc_in_weeks": 0.5, "auc_in_weeks_interval": [0.0, 1.0]}
+    mean = float((weights * values).sum() / weights.sum())
+    return {"auc_in_weeks": mean, "auc_in_weeks_interval": interval(means)}
 
 
 def trend(outcome: np.ndarray, tier: np.ndarray, names: list[str]) -> tuple[float, float]:
@@ -125,14 +161,18 @@ def auc_interval(outcome: np.ndarray, score: np.ndarray, draws: list[np.ndarray]
     return interval(np.array([auc(outcome[rows], score[rows]) for rows in draws]))
 
 
-def verdict(auc_low: float, trend_p: float, gap: pd.DataFrame) -> tuple[str, str]:
+def verdict(
+    auc_low: float, trend_p: float, gap: pd.DataFrame, in_weeks_low: float = 1.0
+) -> tuple[str, str]:
     """("supported" | "not supported", the reason), by rules fixed before looking.
 
-    Supported: the AUC's interval lies above 0.5, the trend has p < 0.01, and between neighbours
-    the interval of the difference lies above 0.
+    Supported: the AUC's interval lies above 0.5, over all later rows and inside weeks; the trend
+    has p < 0.01; and between neighbours the interval of the difference lies above 0.
     """
     if auc_low <= 0.5:
         return "not supported", "on later data the ranking can't be told from chance"
+    if in_weeks_low <= 0.5:
+        return "not supported", "it sorts good weeks from bad ones, not the rows within a week"
     if trend_p >= TREND_P:
         return "not supported", "conversion does not rise from the last tier to the first"
     for row in gap.itertuples():
@@ -149,28 +189,34 @@ def judge(
     names: list[str],
     draws: list[np.ndarray],
     compared: dict[str, Any],
+    weeks: np.ndarray,
+    caveat: str = "",
 ) -> dict[str, Any]:
     """The judged span in one dict: verdict, sentence, tiers, auc, trend, found_share.
 
+    weeks: the week (or block) of each row; caveat: what the sentence must not leave out.
     compared: metrics of compare_models. Where that step found no ranking the verdict is
     "cannot rank", `tiers` and `found_share` are empty, and what they would have been stands under
     `withheld`.
     """
-    by_tier = conversion(outcome, tier, names)
+    by_tier = conversion(outcome, tier, names, draws)
+    inside = auc_in_weeks(outcome, score, weeks)
     z, p = trend(outcome, tier, names)
     auc_bounds = auc_interval(outcome, score, draws)
-    word, reason = verdict(auc_bounds[0], p, gaps(outcome, tier, names, draws))
+    gap = gaps(outcome, tier, names, draws)
+    word, reason = verdict(auc_bounds[0], p, gap, inside["auc_in_weeks_interval"][0])
     issued = {
         "tiers": by_tier.to_dict("records"),
         "found_share": found_share(outcome, tier, names, draws),
     }
     found = {
         "verdict": word,
-        "sentence": f"{stair(by_tier)}: {reason}.",
+        "sentence": f"{stair(by_tier)}: {reason}.{caveat}",
         "rows_count": len(outcome),
         "wins_count": int(outcome.sum()),
         "auc": auc(outcome, score),
         "auc_interval": auc_bounds,
+        **inside,
         "trend_z": z,
         "trend_p": p,
         "withheld": {},
@@ -206,7 +252,8 @@ def headline(result: dict[str, Any]) -> list[dict[str, Any]]:
             "label": "AUC on later data",
             "value": format_value(result["auc"], "number"),
             "interval": format_value(result["auc_interval"], "number"),
-            "note": f"trend over tiers p = {result['trend_p']:.1g}",
+            "note": f"{format_value(result['auc_in_weeks'], 'number')} inside weeks, "
+            f"{format_value(result['auc_in_weeks_interval'], 'number')}",
         },
         {
             "label": f"wins found in {upto}",

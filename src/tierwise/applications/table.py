@@ -208,3 +208,9 @@ LEFT_OUT = {
     "text": "nearly one value per row: nothing repeats that could be learned",
     "date": "a date, but the rows have no decision date to compare it with",
 }
+
+
+def undecided(raw: pd.DataFrame, table: dict[str, Any]) -> pd.Series:
+    """As-of times of the rows whose outcome is still open."""
+    as_of = entities(raw, table)["as_of"]
+    return as_of[outcome(raw, table, as_of)["outcome"].isna() & as_of.notna()]
