@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tierwise import audit, leakage, outcomes, sections, tables
+from tierwise import audit, flatfile, leakage, outcomes, sections
 from tierwise import examples as ex
 from tierwise.applications import table as question
 from tierwise.files import InputError, project_root, write_text
 from tierwise.times import looks_like_time, parse_times
 
 PLACEHOLDERS = {"select", "please select", "choose", "--", "---"}
-TUNE_SHARE = JUDGE_SHARE = 0.20
 FALLING_SHARE = 0.95
 SIGNS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 CLOSING = ("close", "closing", "decid", "decision", "outcome", "won", "lost", "convert")
@@ -67,27 +66,29 @@ def examine(answers: Answers, root: Path) -> Findings:
     """All that can be told without knowing more than the user said. Raises InputError."""
     path = answers.file.expanduser().resolve()
     text_format = format_of(path)
-    raw = question.read(path, text_format, [], answers.day_first)
+    raw = question.read_file(path, text_format, [], answers.day_first)
     missing_values = placeholders(raw)
     if missing_values:
-        raw = question.read(path, text_format, missing_values, answers.day_first)
+        raw = question.read_file(path, text_format, missing_values, answers.day_first)
     notes = [f"'{value}' counts as missing" for value in missing_values]
     table = describe(answers, raw, notes)
     examples, columns, excluded = question.build(raw, table)
-    examples["span"] = ex.spans(examples, TUNE_SHARE, JUDGE_SHARE)
+    examples["span"] = ex.spans(examples, sections.TUNE_SHARE, sections.JUDGE_SHARE)
     check_spans(examples, answers)
     early = ex.before_judging(examples)
     won = examples.loc[early, "outcome"].to_numpy()
-    found = leakage.audit(columns[early], examples.loc[early, "as_of"], won)
-    source = Path(os.path.relpath(path, root)).as_posix()
-    features = {"kind": "table", "simulated": False, "source": source}
-    features |= {"text_format": text_format, "missing_values": missing_values, "table": table}
+    when, whose = examples.loc[early, "as_of"], examples.loc[early, "entity_id"]
+    found = leakage.audit(columns[early], when, won, entity=whose)
+    features = {"kind": "table", "simulated": False}
+    features["source"] = Path(os.path.relpath(path, root)).as_posix()
+    features["question"] = {"text_format": text_format, "missing_values": missing_values, **table}
     told = facts(raw, table, text_format, examples, excluded)
-    return Findings(section(features, examples), found, told, notes)
+    rarer = int(examples["outcome"].value_counts().min())
+    return Findings(sections.defaults(features, rarer), found, told, notes)
 
 
 def format_of(path: Path) -> dict[str, str]:
-    found = tables.detect_format(path)
+    found = flatfile.detect_format(path)
     return {} if found is None else dict(vars(found))
 
 
@@ -102,7 +103,7 @@ def placeholders(raw: pd.DataFrame) -> list[str]:
 
 
 def describe(answers: Answers, raw: pd.DataFrame, notes: list[str]) -> dict[str, Any]:
-    """The `table` part of the section; adds to `notes` what it had to assume."""
+    """How to read the file's columns, for the section; adds to `notes` what it had to assume."""
     labels = question.as_labels(question.require(raw, answers.outcome, "outcome"))
     roles = {"id": answers.id_column, "time": answers.time, "known": answers.known}
     for role, column in roles.items():
@@ -273,28 +274,3 @@ def facts(
         reasons = (f"{number:,} {reason}" for reason, number in excluded.items())
         found["left out"] = f"{sum(excluded.values()):,} rows: {', '.join(reasons)}"
     return found
-
-
-def section(features: dict[str, Any], examples: pd.DataFrame) -> dict[str, Any]:
-    """The whole section with defaults. Value and cost are examples: only their ratio counts."""
-    rarer = examples["outcome"].value_counts().min()
-    shares = {"leave_out": {}, "allow": {}, "tune_share": TUNE_SHARE, "judge_share": JUDGE_SHARE}
-    return {
-        "build_features": {**features, **shares, "leak_guard": dict(leakage.GUARD)},
-        "compare_models": {
-            "period_count": int(min(8, max(3, rarer * 0.48 // 20))),
-            "history_share": 0.40,
-            "contacted_share": 0.20,
-            "tolerance_auc": 0.005,
-            "rank_p": 0.01,
-            "doubt_share": 0.05,
-        },
-        "select_threshold": {
-            "value_per_win_eur": 40,
-            "cost_per_contact_eur": 4,
-            "contacts_per_day_count": None,
-            "tolerance_log_loss": 0.001,
-        },
-        "validate_tiers": {"tier_shares": {"A": 0.20, "B": 0.30, "C": 0.50}},
-        "export_model": {"checks_count": 25},
-    }

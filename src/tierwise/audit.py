@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tierwise.applications.table import LEFT_OUT
+from tierwise.dataset import LEFT_OUT
 
 RANKABLE = ("number", "date", "category")
 NAME_WIDTH = 30

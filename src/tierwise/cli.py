@@ -88,6 +88,36 @@ def adopt(
 
 
 @app.command()
+def fetch(
+    application: Annotated[
+        str, typer.Argument(metavar="APPLICATION", help="A name below `tables:` in params.yaml.")
+    ],
+) -> None:
+    """Check the tables of a CRM and copy them.
+
+    The copy goes to data/tables/APPLICATION; on any error the earlier one stays as it was. The
+    source in params.yaml is a folder of Parquet or CSV files, a DuckDB file or a PostgreSQL
+    database (its password comes from PGPASSWORD or .pgpass). data/README.md has the columns.
+
+    \b
+    Example, with `tables: {leads: {source: data/raw/crm.duckdb}}` in params.yaml:
+      tierwise fetch leads
+    """
+    from tierwise import snapshot, sources
+    from tierwise.files import project_root
+
+    root = project_root()
+    folder = root / "data" / "tables" / application
+    about = snapshot.fetch(sources.named(root, application), folder)
+    counts = {name: figures["rows_count"] for name, figures in about["tables"].items()}
+    print(
+        f"{folder}: {sum(counts.values()):,} rows in {about['parts_count']} partitions, "
+        f"known until {about['data_until']} UTC.",
+        file=sys.stderr,
+    )
+
+
+@app.command()
 def run(
     step: Annotated[str, typer.Argument(metavar="STEP", help="Such as build_features.")],
     application: Annotated[
@@ -107,6 +137,32 @@ def index() -> None:
     from tierwise.index import write_index
 
     print(write_index(project_root()), file=sys.stderr)
+
+
+@app.command()
+def simulate(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where the tables go; replaced as a whole.")
+    ],
+    deals: Annotated[int, typer.Option(metavar="COUNT", help="How many deals.")] = 9000,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Another one, another world.")] = 0,
+    truth: Annotated[
+        Path | None, typer.Option(metavar="FOLDER2", help="Where the true chances go.")
+    ] = None,
+) -> None:
+    """Write the tables of a simulated job marketplace.
+
+    18 months of trials with about 120 events per deal. The same numbers give the same bytes.
+    Without --truth nobody learns the true chances.
+
+    \b
+    Example:
+      tierwise simulate data/raw/marketplace --deals 2000
+    """
+    from tierwise.simulation import world
+    from tierwise.simulation.settings import Settings
+
+    world.write(folder, Settings(seed=seed, deals_count=deals), truth)
 
 
 @app.command()

@@ -3,14 +3,23 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tierwise import examples as ex
 from tierwise import files
 from tierwise.files import InputError
+from tierwise.leakage import kind_of
 from tierwise.report import format_value
 
 OPEN_SHARE = 0.10
+MISSING = "(missing)"
+LEFT_OUT = {
+    "empty": "holds no value",
+    "constant": "holds one value only",
+    "text": "nearly one value per row: nothing repeats that could be learned",
+    "date": "a date, but the rows have no decision date to compare it with",
+}
 ROW_COLUMNS = ["entity_id", "as_of", "outcome", "outcome_known_at", "span"]
 
 
@@ -25,14 +34,14 @@ def exclusions(examples: pd.DataFrame, excluded: dict[str, int]) -> pd.DataFrame
 
 
 def headline(
-    raw: pd.DataFrame, examples: pd.DataFrame, excluded: dict[str, int]
+    size: tuple[str, int], examples: pd.DataFrame, excluded: dict[str, int]
 ) -> list[dict[str, str]]:
-    """Cards: rows in the file, rows used, share of wins."""
+    """Cards: what was read, as the application counts it; rows used; share of wins."""
     used = examples[examples["span"] != ""]
     left_out = int(exclusions(examples, excluded)["rows_count"].sum())
     first, last = ex.label(examples["as_of"].iloc[0]), ex.label(examples["as_of"].iloc[-1])
     return [
-        {"label": "rows in the file", "value": format_value(len(raw), "count")},
+        {"label": size[0], "value": format_value(size[1], "count")},
         {
             "label": "rows used",
             "value": format_value(len(used), "count"),
@@ -40,6 +49,33 @@ def headline(
         },
         {"label": "share that won", "value": format_value(used["outcome"].mean(), "share")},
     ]
+
+
+def ready(columns: pd.DataFrame, as_of: pd.Series) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Model-ready columns and, for each column left out, why.
+
+    Numbers become float32 (the precision every runtime shares), dates days before the decision,
+    categories text with "(missing)" for no value. Same rows, the file's column order.
+    """
+    ready: dict[str, pd.Series] = {}
+    left_out = {}
+    for name in columns:
+        kind = kind_of(columns[name])
+        if kind == "number":
+            ready[name] = as_float32(columns[name])
+        elif kind == "date" and ex.is_dated(as_of):
+            ready[name] = ex.days_between(columns[name], as_of)
+        elif kind == "category":
+            ready[name] = columns[name].astype("str").where(columns[name].notna(), MISSING)
+        else:
+            left_out[name] = LEFT_OUT[kind]
+    return pd.DataFrame(ready, index=columns.index), left_out
+
+
+def as_float32(column: pd.Series) -> pd.Series:
+    """float32, missing where the value is infinite or beyond 3.4e38: no model takes those."""
+    with np.errstate(over="ignore"):
+        return column.astype("float32").replace([np.inf, -np.inf], np.nan)
 
 
 def save(application: str, examples: pd.DataFrame, features: pd.DataFrame) -> None:
@@ -95,7 +131,7 @@ def save_metrics(
     kept = audit[~audit["refused"] & ~audit["column"].isin(left_out)]
     found: dict[str, Any] = {
         **about,
-        "data_version": files.sha256(path)[:12],
+        "data_version": files.version(path),
         "data_until": ex.label(examples["as_of"].iloc[-1]),
         "rows_count": len(used),
         "wins_count": int(used["outcome"].sum()),

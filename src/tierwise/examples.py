@@ -1,5 +1,7 @@
 """Rows to learn from and to be judged on, cut by time. The only module that compares dates.
 
+(Events are cut in `kernel`, which does nothing else and sees numbers only.)
+
 One example is one (entity, as-of time). Three times matter:
 
     as_of               when we would have had to decide
@@ -26,12 +28,43 @@ import pandas as pd
 from tierwise.files import InputError
 
 SPANS = ("learn", "tune", "judge")
-EDGE_COLUMNS = ["entity_id", "as_of", "outcome", "outcome_known_at"]
 
 
 def known_before(table: pd.DataFrame, edge: Any, column: str = "outcome_known_at") -> pd.Series:
     """Mask of the rows whose `column` lies strictly before `edge`."""
     return table[column] < edge
+
+
+def repeated(
+    known_at: pd.Series, until: pd.Series, every_days: float, start_share: np.ndarray
+) -> pd.DataFrame:
+    """As-of times of cases that are looked at again and again: full hours, every so many days.
+
+    The first one lies after known_at and up to one interval later, by `start_share` (0 to 1) of
+    it, so that the cases spread over hours and days; the last one not after `until`. Columns: row
+    (position of the case), as_of; by case, then by time.
+    """
+    every = pd.Timedelta(days=every_days)
+    first = (known_at + start_share * every).dt.floor("h") + pd.Timedelta(hours=1)
+    count = ((until - first) // every + 1).clip(lower=0).to_numpy("int64")
+    row = np.repeat(np.arange(len(first)), count)
+    turn = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    return pd.DataFrame({"row": row, "as_of": first.array[row] + turn * every})
+
+
+def horizon_end(as_of: pd.Series, horizon_days: float) -> pd.Series:
+    """The instant at which an outcome is due: what happened before it counts."""
+    return as_of + pd.Timedelta(days=horizon_days)
+
+
+def later(one: pd.Series, other: pd.Series) -> pd.Series:
+    """Row by row the later of two times; a missing one does not count."""
+    return pd.concat([one, other], axis=1).max(axis=1)
+
+
+def not_yet(due_at: pd.Series, until: pd.Timestamp) -> pd.Series:
+    """Mask of the rows that are due only after the last that is known: censored, not lost."""
+    return due_at > until
 
 
 def share_later(times: pd.Series, as_of: pd.Series) -> float:
@@ -219,11 +252,14 @@ def month_table(examples: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def open_share(examples: pd.DataFrame, undecided: pd.Series) -> dict[str, float]:
+def open_share(examples: pd.DataFrame, undecided: pd.Series | None) -> dict[str, float]:
     """Share of the rows of `tune` and `judge` whose outcome was not known in time, per span.
 
-    undecided: as-of times of rows left out because their outcome is still open.
+    undecided: as-of times of rows left out because their outcome is still open; None where every
+    outcome takes equally long, so that no kind of row is over-represented: {} then.
     """
+    if undecided is None:
+        return {}
     tune_from = examples.loc[examples["span"] == "tune", "as_of"].min()
     judge_from = examples.loc[examples["span"] == "judge", "as_of"].min()
     found = {}

@@ -130,6 +130,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def version(path: Path) -> str:
+    """First 12 digits of the SHA-256 of a file, or of all files of a folder and their names."""
+    if path.is_file():
+        return sha256(path)[:12]
+    inside = sorted(item for item in path.rglob("*") if item.is_file())
+    if not inside:
+        raise InputError(f"{path} is missing or empty. Run `dvc repro` to make it.")
+    lines = [f"{item.relative_to(path).as_posix()} {sha256(item)}\n" for item in inside]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
+
+
 def recorded(application: str, name: str, values: dict[str, float]) -> dict[str, float]:
     """Seconds that were recorded when this comparison was first run, else `values`, recorded now.
 

@@ -13,6 +13,7 @@ periods apart, such as an interest rate, is a clock and not a leak.
 """
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -49,14 +50,18 @@ def groups_of(column: pd.Series) -> np.ndarray:
     return pd.factorize(column)[0]
 
 
-def alone_score(column: pd.Series, outcome: np.ndarray) -> tuple[float, float]:
+def alone_score(
+    column: pd.Series, outcome: np.ndarray, entity: np.ndarray | None = None
+) -> tuple[float, float]:
     """How well one column ranks alone: AUC over all rows, and within blocks of time.
 
     Each row is scored by the smoothed share of wins in its group among the *other* folds
-    (every fifth row), so that an id with one row a value scores 0.5 and not 1.0.
+    (every fifth row), so that an id with one row a value scores 0.5 and not 1.0. Rows of one
+    entity share a fold: a deal that is seen again must not vouch for itself.
     """
     codes = groups_of(column)
-    fold = np.arange(len(codes)) % FOLD_COUNT
+    which = np.arange(len(codes)) if entity is None else pd.factorize(entity)[0]
+    fold = which % FOLD_COUNT
     base = float(outcome.mean())
     table = pd.DataFrame({"code": codes, "fold": fold, "win": outcome})
     by_fold = table.groupby(["code", "fold"])["win"].agg(["sum", "count"])
@@ -110,11 +115,18 @@ def kind_of(column: pd.Series) -> str:
 
 
 def audit(
-    raw: pd.DataFrame, as_of: pd.Series, outcome: np.ndarray, guard: dict[str, float] = GUARD
+    raw: pd.DataFrame,
+    as_of: pd.Series,
+    outcome: np.ndarray,
+    guard: dict[str, float] = GUARD,
+    entity: pd.Series | None = None,
+    dated: Collection[str] = (),
 ) -> pd.DataFrame:
     """One row per column of `raw`: what it holds and why it is suspicious.
 
-    raw, as_of, outcome: the same rows in time order, decided ones only. Columns of the result:
+    raw, as_of, outcome, entity (whose row it is; each its own if None): the same rows in time
+    order, decided ones only. dated: columns that hold what was known at the as-of time by the way
+    they are made; only a rank that is too good speaks against them. Columns of the result:
     column, kind, missing_share, distinct_count, auc, auc_in_period, missing_gap_share (wins minus
     losses), fill_range_share, late_share, reason ("" when the guard sees nothing). Raises
     InputError where no column is left.
@@ -124,17 +136,23 @@ def audit(
             "No column is left to learn from: the file holds nothing but id, outcome and time. "
             "Use a file with columns that say something about each case."
         )
-    return pd.DataFrame([audit_column(raw[name], as_of, outcome, guard) for name in raw])
+    whose = None if entity is None else entity.to_numpy()
+    found = [audit_column(raw[name], as_of, outcome, whose) for name in raw]
+    for row in found:
+        if row["kind"] != "empty":
+            row["reason"] = suspicion(row, guard, row["column"] in dated)
+    return pd.DataFrame(found)
 
 
 def audit_column(
-    column: pd.Series, as_of: pd.Series, outcome: np.ndarray, guard: dict[str, float]
+    column: pd.Series, as_of: pd.Series, outcome: np.ndarray, entity: np.ndarray | None = None
 ) -> dict[str, Any]:
+    """One row of the audit, its reason still empty."""
     kind = kind_of(column)
     missing = column.isna().to_numpy()
     rankable = kind in ("number", "date", "category")
-    pooled, inside = alone_score(column, outcome) if rankable else (0.5, 0.5)
-    found = {
+    pooled, inside = alone_score(column, outcome, entity) if rankable else (0.5, 0.5)
+    return {
         "column": str(column.name),
         "kind": kind,
         "missing_share": float(missing.mean()),
@@ -146,8 +164,8 @@ def audit_column(
         "late_share": share_later(column, as_of)
         if kind == "date" and pd.api.types.is_datetime64_any_dtype(as_of)
         else 0.0,
+        "reason": "",
     }
-    return {**found, "reason": suspicion(found, guard) if kind != "empty" else ""}
 
 
 def gap(missing: np.ndarray, outcome: np.ndarray) -> float:
@@ -164,7 +182,7 @@ def fill_range(missing: np.ndarray) -> float:
     return float(max(filled) - min(filled)) if filled else 0.0
 
 
-def suspicion(found: dict[str, Any], guard: dict[str, float]) -> str:
+def suspicion(found: dict[str, Any], guard: dict[str, float], is_dated: bool = False) -> str:
     """The first sign of a leak in words, or ""."""
     inside = found["auc_in_period"]
     if found["late_share"] > LATE_SHARE:
@@ -174,6 +192,8 @@ def suspicion(found: dict[str, Any], guard: dict[str, float]) -> str:
             f"too good alone: ranks with AUC {inside:.2f} inside a period, "
             f"the guard's limit is {guard['single_column_auc']:.2f}"
         )
+    if is_dated:  # whether it is filled is known at the time, too: no meeting yet, say
+        return ""
     if abs(found["missing_gap_share"]) >= guard["missing_gap_share"]:
         points = abs(100 * found["missing_gap_share"])
         more, fewer = ("wins", "losses") if found["missing_gap_share"] < 0 else ("losses", "wins")

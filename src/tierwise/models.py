@@ -13,6 +13,7 @@ told apart, the first one wins.
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -24,8 +25,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
 
+from tierwise.files import InputError
 from tierwise.leakage import alone_score
 
 SEED = 0
@@ -160,6 +162,18 @@ def best_single_column(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
     return logistic_regression(features[[best]], outcome)
 
 
+def by_column(column: str, features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
+    """A rule that people work by: in the order of one number, missing last.
+
+    The direction is the one that earlier rows support, such as further down the pipeline first.
+    """
+    lowest = np.nan_to_num(features[column].min())  # nothing but missing: all rows are equal
+    steps = [("fill", SimpleImputer(strategy="constant", fill_value=lowest - 1))]
+    numbers = Pipeline([*steps, ("scale", StandardScaler())])
+    columns = ColumnTransformer([("numbers", numbers, [column])]).fit(features)
+    return Pipeline([("columns", columns), ("model", LogisticRegression())])
+
+
 def naive_bayes(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
     """One frequency table per column, multiplied as if columns were independent.
 
@@ -221,6 +235,18 @@ CANDIDATES: dict[str, Callable[[pd.DataFrame, np.ndarray], Pipeline]] = {
 }
 
 
+def names(rule_columns: list[str], features: pd.DataFrame) -> list[str]:
+    """All candidates, simplest first; a rule is called by_ and its column. Raises InputError."""
+    unknown = [column for column in rule_columns if column not in numbers_of(features)]
+    if unknown:
+        raise InputError(
+            f"rule_columns in params.yaml names {unknown}, which are no number columns of this "
+            f"application. It has: {', '.join(numbers_of(features)[:40])}."
+        )
+    first, *others = CANDIDATES
+    return [first, *(f"by_{column}" for column in rule_columns), *others]
+
+
 def fit(name: str, features: pd.DataFrame, outcome: np.ndarray) -> tuple[Pipeline, float]:
     """A fitted candidate and the processor seconds its fit took.
 
@@ -228,7 +254,8 @@ def fit(name: str, features: pd.DataFrame, outcome: np.ndarray) -> tuple[Pipelin
     candidate falls back to the base rate.
     """
     rankable = len(np.unique(outcome)) == 2 and (varying(features) or categories_of(features))
-    build = CANDIDATES[name] if rankable else base_rate
+    rule = partial(by_column, name.removeprefix("by_"))
+    build = CANDIDATES.get(name, rule) if rankable else base_rate
     started = time.process_time()
     model = build(features, outcome)
     model.named_steps["model"].fit(model[:-1].transform(features), outcome)

@@ -73,17 +73,17 @@ def months(by_month: pd.DataFrame) -> Figure:
     x = np.arange(len(by_month))
     colours = by_month["span"].map({"learn": GREY, "tune": ORANGE, "judge": BLUE}).fillna(GRID)
     top.bar(x, by_month["rows_count"], color=list(colours))
-    top.set_title("Rows")
+    top.set_ylabel("rows")
     top.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     bottom.plot(x, by_month["rate"], color=INK, linewidth=1.5)
     bottom.scatter(x, by_month["rate"], color=list(colours), zorder=3)
-    bottom.set_title("Share of wins")
+    bottom.set_ylabel("share of wins")
     bottom.yaxis.set_major_formatter(SHARE)
     bottom.set_ylim(bottom=0)
     sparse_labels(bottom, by_month["month"])
     names = {"learn": GREY, "tune": ORANGE, "judge": BLUE}
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in names.values()]
-    top.legend(handles, names, ncols=3, loc="upper right")
+    top.legend(handles, names, ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0))
     return finish(figure)
 
 

@@ -98,6 +98,8 @@ def table(
 
 def _kind(column: pd.Series) -> str:
     types = pd.api.types
+    if str(column.name).endswith("_share") and types.is_numeric_dtype(column):
+        return "share"
     if types.is_datetime64_any_dtype(column):
         return "date"
     if types.is_bool_dtype(column) or not types.is_numeric_dtype(column):

@@ -16,7 +16,9 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from tierwise.files import InputError
+from tierwise.leakage import GUARD
 
+TUNE_SHARE = JUDGE_SHARE = 0.20
 COMMENTS = {
     "leave_out": "column: why it must not be used, in a few words",
     "allow": "column: why the leak guard is wrong about it",
@@ -24,6 +26,34 @@ COMMENTS = {
     "cost_per_contact_eur": "an example",
     "contacts_per_day_count": "how many you can contact; null: no limit",
 }
+
+
+def defaults(features: dict[str, Any], rarer_count: int) -> dict[str, Any]:
+    """A whole section. rarer_count: rows of the rarer outcome, which limit the periods.
+
+    Value and cost are examples: only their ratio counts.
+    """
+    shares = {"leave_out": {}, "allow": {}, "tune_share": TUNE_SHARE, "judge_share": JUDGE_SHARE}
+    return {
+        "build_features": {**features, **shares, "leak_guard": dict(GUARD)},
+        "compare_models": {
+            "rule_columns": [],
+            "period_count": int(min(8, max(3, rarer_count * 0.48 // 20))),
+            "history_share": 0.40,
+            "contacted_share": 0.20,
+            "tolerance_auc": 0.005,
+            "rank_p": 0.01,
+            "doubt_share": 0.05,
+        },
+        "select_threshold": {
+            "value_per_win_eur": 40,
+            "cost_per_contact_eur": 4,
+            "contacts_per_day_count": None,
+            "tolerance_log_loss": 0.001,
+        },
+        "validate_tiers": {"tier_shares": {"A": 0.20, "B": 0.30, "C": 0.50}},
+        "export_model": {"checks_count": 25},
+    }
 
 
 def read(path: Path) -> str:

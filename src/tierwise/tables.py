@@ -1,222 +1,254 @@
-"""Read a stranger's flat file into a typed table, the same way every time.
+"""The tables of a CRM: what each column holds, in which unit, and when it is known.
 
-What a column becomes depends on its values alone, not on the kind of file:
+One pandera contract per table; data/README.md is generated from them. Two times matter:
 
-    numbers   int64, or float64 when values are missing or have decimals
-    text      `str`, NaN where missing; booleans and codes such as "00123" too
-    times     text until `times.parse_times`; datetime64[us] where Parquet says so
-    nothing   float64, all NaN: a column without a value is kept
+    occurred_at    when it happened
+    known_at       when we learned of it; only this one decides what was known
 
-Rows keep the order of the file. Every complaint is one `TableError` that says the
-rule, the offending value and the way out.
+All times are UTC, without a zone of their own. A table may have more columns than its contract
+names. Such custom fields (numbers, text, yes or no, times) have no history: a value is the latest
+one, nobody can say what it was last month, and so the leak guard looks at each of them.
+
+A number is finite or missing. "inf" is a division by zero in somebody's report, never a measure.
 """
 
-import csv
-import io
-from collections.abc import Collection, Iterable
+import difflib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from tierwise.formats import (
-    Format,
-    TableError,
-    decode,
-    is_parquet,
-    listed,
-    number_pattern,
-    read_bytes,
-)
+from tierwise import refusals
+from tierwise.files import InputError
+from tierwise.refusals import pa
 
-# The strings that pandas.read_csv takes for missing, as they are written.
-MISSING = (
-    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
-    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
-)
-LARGEST_EXACT_FLOAT = 2**53
+TIME = "datetime64[us]"
+FIELDS = ("stage", "value", "owner", "status", "merged_into")
+STATUSES = ("won", "lost", "reopened", "deleted")
+ACTIVITY_TYPES = ("call", "mail", "meeting")
 
 
-def detect_format(path: str | Path) -> Format | None:
-    """Look at a whole file and say how to read it; None for Parquet. Raises `TableError`."""
-    path = Path(path)
-    raw = read_bytes(path)
-    return None if is_parquet(raw, path) else decode(raw, path, None, None, None)[0]
+def contract(*checks: pa.Check, **columns: pa.Column) -> pa.DataFrameSchema:
+    """checks: rules across columns."""
+    return pa.DataFrameSchema(columns, checks=list(checks))
 
 
-def read_table(
-    path: str | Path,
-    *,
-    encoding: str | None = None,
-    separator: str | None = None,
-    decimal: str | None = None,
-    missing_values: Collection[str] = (),
-) -> pd.DataFrame:
-    """Read CSV, TSV, TXT (each also .gz) or Parquet.
+def column(
+    dtype: str, meaning: str, unit: str = "", known: str = "known_at", **rules: Any
+) -> pa.Column:
+    """One column of a contract. known: the column that says when the value was learned."""
+    return pa.Column(dtype, description=meaning, metadata={"unit": unit, "known": known}, **rules)
 
-    Parameters
-    ----------
-    encoding, separator, decimal
-        None means: look at the file. `decimal` is "." or ","; the other one may
-        separate thousands, in a column in which every value agrees with that.
-    missing_values
-        Further spellings of "missing", in any case. pandas' own always count, as written.
 
-    Returns
-    -------
-    DataFrame of shape (rows, columns), index 0, 1, 2 …, columns as the module says.
-        Blank lines, a spreadsheet's ";;;" among them, are left out. Fields that a
-        short row lacks are missing. A column without a name is called by its
-        position, from `column_1`.
+def number_id(meaning: str, **rules: Any) -> pa.Column:
+    return column("Int64" if rules.get("nullable") else "int64", meaning, "id", **rules)
 
-    Raises
-    ------
-    TableError
-        The file is missing, empty, binary or damaged, has no rows, repeats a name,
-        or a row has more fields than the header.
-    """
-    path = Path(path)
-    if decimal not in (None, ".", ","):
-        raise TableError(f"decimal must be '.' or ',', not {decimal!r}.")
-    raw = read_bytes(path)
-    if is_parquet(raw, path):
-        names, columns = parquet_columns(raw, path)
-    else:
-        form, data = decode(raw, path, encoding, separator, decimal)
-        names, columns = text_columns(data, form.separator, path)
-        decimal = form.decimal
-    names = checked_names(names, path)
-    if not columns or not len(columns[0]):
-        raise TableError(
-            f"{path} has a header ({listed(names)}) but no row below. Export it with its rows."
+
+def text_id(meaning: str) -> pa.Column:
+    return column("str", meaning, "id", checks=at_least_one_character())
+
+
+def time(meaning: str) -> pa.Column:
+    return column(TIME, meaning, "UTC")
+
+
+def size(meaning: str, unit: str, **rules: Any) -> pa.Column:
+    return column("float64", meaning, unit, checks=not_negative(), **rules)
+
+
+def rule(text: str, holds: Callable[[Any], Any]) -> pa.Check:
+    """text: reads on after the column's name; across columns it begins with the name to blame."""
+    return pa.Check(holds, error=text)
+
+
+def at_least_one_character() -> pa.Check:
+    return rule("must not be empty text", lambda text: text.str.len() > 0)
+
+
+def one_of(values: tuple[str, ...]) -> pa.Check:
+    return rule(f"must be one of {', '.join(values)}", lambda text: text.isin(values))
+
+
+def not_negative() -> pa.Check:
+    return rule("must be 0 or more", lambda number: number >= 0)
+
+
+def known_after_it_occurred() -> pa.Check:
+    return rule(
+        "known_at must not be before occurred_at",
+        lambda frame: ~(frame["known_at"] < frame["occurred_at"]),
+    )
+
+
+def whole(text: pd.Series) -> pd.Series:
+    """Up to 18 digits, so that it fits into int64."""
+    return text.str.fullmatch(r"-?[0-9]{1,18}")
+
+
+def amount(text: pd.Series) -> np.ndarray:
+    return np.isfinite(pd.to_numeric(text, errors="coerce").to_numpy("float64", na_value=np.nan))
+
+
+def new_value(words: str, fields: tuple[str, ...], reads: Callable[[Any], Any]) -> pa.Check:
+    """new_value is text for all fields; this says how the text reads for some of them."""
+
+    def holds(frame: pd.DataFrame) -> pd.Series:
+        asked = frame["field"].isin(fields) & frame["new_value"].notna()
+        right = pd.Series(True, frame.index)
+        right[asked] = np.asarray(reads(frame.loc[asked, "new_value"]), dtype=bool)
+        return right
+
+    return rule(f"new_value must be {words} where field is {' or '.join(fields)}", holds)
+
+
+TIMES = {"occurred_at": time("when it happened"), "known_at": time("when we learned of it")}
+CONTRACTS: dict[str, pa.DataFrameSchema] = {
+    "deals": contract(
+        known_after_it_occurred(),
+        deal_id=number_id("the deal"),
+        organization_id=number_id("whose deal it is"),
+        person_id=number_id("contact person of the deal", nullable=True),
+        occurred_at=time("when the deal was opened"),
+        known_at=time("when the CRM learned of the deal"),
+        source=column("str", "channel through which the lead came", nullable=True),
+    ),
+    "deal_changes": contract(
+        known_after_it_occurred(),
+        new_value("a number", ("value",), amount),
+        new_value("a whole number", ("owner", "merged_into"), whole),
+        new_value(f"one of {', '.join(STATUSES)}", ("status",), lambda text: text.isin(STATUSES)),
+        change_id=text_id("the change"),
+        deal_id=number_id("the deal"),
+        **TIMES,
+        field=column("str", "what changed", checks=one_of(FIELDS)),
+        new_value=column(
+            "str",
+            "its new value: a stage's name, an amount in euros, a user_id, a status, or the "
+            "deal_id that the deal was merged into",
+        ),
+    ),
+    "organizations": contract(
+        organization_id=number_id("the organisation"),
+        known_at=time("since when these values are known; one row per version"),
+        industry=column("str", "what it does", nullable=True),
+        country=column("str", "where it is", "ISO 3166 code", nullable=True),
+        timezone=column("str", "time zone of its office", "IANA name", nullable=True),
+        employees_count=size("how many work there", "people", nullable=True),
+    ),
+    "persons": contract(
+        person_id=number_id("the person"),
+        organization_id=number_id("where they work"),
+        known_at=time("since when these values are known; one row per version"),
+        job_title=column("str", "kind of position", nullable=True),
+    ),
+    "users": contract(
+        user_id=number_id("one of our representatives"),
+        known_at=time("since when the account exists"),
+        team=column("str", "team of the representative", nullable=True),
+        timezone=column("str", "time zone they work in", "IANA name", nullable=True),
+    ),
+    "activities": contract(
+        known_after_it_occurred(),
+        activity_id=text_id("the activity"),
+        deal_id=number_id("the deal"),
+        user_id=number_id("whose activity it is", nullable=True),
+        **TIMES,
+        type=column("str", "kind of contact", checks=one_of(ACTIVITY_TYPES)),
+        done=column("bool", "it took place; false: planned, missed or not answered"),
+        duration_minutes=size("how long it took", "minutes", nullable=True),
+    ),
+    "job_posts": contract(
+        known_after_it_occurred(),
+        post_id=text_id("the post"),
+        organization_id=number_id("who posted it"),
+        **TIMES,
+        title_length_count=size("length of the title", "characters"),
+        description_length_count=size("length of the description", "characters"),
+        salary=column("bool", "a salary is given"),
+        photo=column("bool", "a photo is given"),
+        screening_questions_count=size("screening questions asked", "questions"),
+    ),
+    "events": contract(
+        known_after_it_occurred(),
+        event_id=text_id("the event; a copy has the same id"),
+        organization_id=number_id("whose account it concerns"),
+        person_id=number_id("who did it", nullable=True),
+        **TIMES,
+        type=column("str", "what happened", checks=at_least_one_character()),
+        amount=column("float64", "size of the event, by type", nullable=True),
+        properties=column("str", "anything else, as JSON", nullable=True),
+    ),
+    "ad_clicks": contract(
+        known_after_it_occurred(),
+        click_id=text_id("the click"),
+        organization_id=number_id("whose person clicked"),
+        **TIMES,
+        campaign=column("str", "which campaign", nullable=True),
+        cost_eur=size("price of the click", "euros", nullable=True),
+    ),
+}
+
+# What tells the rows of a table apart; a second row with the same key is a copy of the first.
+KEYS = {
+    "deals": ["deal_id"],
+    "deal_changes": ["change_id"],
+    "organizations": ["organization_id", "known_at"],
+    "persons": ["person_id", "known_at"],
+    "users": ["user_id"],
+    "activities": ["activity_id"],
+    "job_posts": ["post_id"],
+    "events": ["event_id"],
+    "ad_clicks": ["click_id"],
+}
+# Copies of a message are the normal case in these; elsewhere a second row with the key is an error.
+COPIES_ALLOWED = ("deal_changes", "activities", "job_posts", "events", "ad_clicks")
+# table -> column that must be found in another table's column of the same name
+REFERENCES = {
+    "deals": ("organization_id", "organizations"),
+    "deal_changes": ("deal_id", "deals"),
+    "activities": ("deal_id", "deals"),
+    "persons": ("organization_id", "organizations"),
+    "job_posts": ("organization_id", "organizations"),
+    "events": ("organization_id", "organizations"),
+    "ad_clicks": ("organization_id", "organizations"),
+}
+
+
+def check(name: str, frame: pd.DataFrame) -> None:
+    """Raises InputError that names the first broken rule in column order, and its first rows."""
+    found = refusals.failures(CONTRACTS[name], KEYS[name], frame)
+    if found:
+        raise refusals.refusal(name, found)
+
+
+def must_all_be_there(there: list[str], place: str | Path) -> None:
+    """Raises InputError that lists the tables that are there, and the nearest name."""
+    absent = [name for name in CONTRACTS if name not in there]
+    if absent:
+        others = [name for name in there if name not in CONTRACTS]
+        near = difflib.get_close_matches(absent[0], others, 1, 0.5)
+        nearest = f" The nearest name is {near[0]}." if near else ""
+        raise InputError(
+            f"{place} has no table {', '.join(absent)}; there are {', '.join(there) or 'none'}."
+            f"{nearest} A table may be empty but must be there."
         )
-    missing = [value.strip().lower() for value in missing_values]
-    values = [typed(column, decimal or ".", missing) for column in columns]
-    return pd.DataFrame(dict(zip(names, values, strict=True)))
 
 
-def text_columns(data: bytes, separator: str, path: Path) -> tuple[list[str], list[pa.Array]]:
-    """Split UTF-8 text into its header and columns of stripped text, without empty rows."""
-    try:
-        cells = pd.read_csv(
-            io.BytesIO(data), sep=separator, header=None, dtype=str, na_filter=False
-        )
-    except pd.errors.ParserError as error:
-        raise misshapen(data, separator, path, error) from error
-    columns = [pc.utf8_trim_whitespace(pa.array(cells[position])) for position in cells]
-    names = [column[0].as_py() for column in columns]
-    blank = pc.equal(columns[0], "")
-    for column in columns[1:]:
-        if not pc.any(blank).as_py():
-            break
-        blank = pc.and_(blank, pc.equal(column, ""))
-    rows = pc.invert(blank).to_numpy(zero_copy_only=False).nonzero()[0]
-    rows = rows[rows > 0]
-    return names, [
-        column.take(rows) if len(rows) < len(cells) - 1 else column[1:] for column in columns
-    ]
+def codebook() -> str:
+    """Markdown for data/README.md: one table per table, one line per column."""
+    return "\n".join(line for name in CONTRACTS for line in codebook_lines(name)).rstrip() + "\n"
 
 
-def misshapen(data: bytes, separator: str, path: Path, error: pd.errors.ParserError) -> TableError:
-    """Find the line that pandas stumbled over; its own count leaves out line ends inside quotes."""
-    reader = csv.reader(io.StringIO(data.decode(), newline=""), delimiter=separator)
-    header: list[str] = []
-    line = start = 1
-    try:
-        for record in reader:
-            line, start = start, reader.line_num + 1
-            header = header or record
-            if len(record) > len(header):
-                return TableError(
-                    f"{path}, line {line}: {len(record)} fields, but the header has {len(header)} "
-                    f"({listed(header)}). Quote values with {separator!r} in them."
-                )
-    except csv.Error:
-        line = start
-    if "EOF inside string" in str(error):
-        return TableError(f"{path}, line {line}: a quote opens here and never closes. Close it.")
-    return TableError(f"{path}: {error}. Correct the line.")
-
-
-def checked_names(names: Iterable[str], path: Path) -> list[str]:
-    names = [str(name).strip() or f"column_{position}" for position, name in enumerate(names, 1)]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise TableError(
-            f"{path} has more than one column of the same name: {listed(repeated)}. Rename them."
-        )
-    return names
-
-
-def parquet_columns(raw: bytes, path: Path) -> tuple[list[str], list[pa.Array | pd.Series]]:
-    try:
-        table = pq.ParquetFile(pa.BufferReader(raw)).read()
-    except (pa.ArrowException, OSError) as error:
-        raise TableError(
-            f"{path} is damaged Parquet ({error}). Write or download it again."
-        ) from error
-    pairs = zip(table.column_names, table.columns, strict=True)
-    return table.column_names, [from_arrow(column, name, path) for name, column in pairs]
-
-
-def from_arrow(column: pa.ChunkedArray, name: str, path: Path) -> pa.Array | pd.Series:
-    """Return float64, datetime64[us] or text, whole numbers as text: `typed` keeps them exact."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    kind = column.type
-    if pa.types.is_boolean(kind):
-        column = pc.if_else(column, "True", "False")
-    elif pa.types.is_decimal(kind) or pa.types.is_floating(kind):
-        return column.cast(pa.float64()).to_pandas()
-    elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return column.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False).to_pandas()
-    try:
-        texts = None if pa.types.is_nested(kind) else column.cast(pa.string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        texts = None
-    if texts is None:
-        raise TableError(
-            f"{path}: column {name!r} holds {kind}, not numbers, text or times. Flatten or drop it."
-        )
-    return pc.utf8_trim_whitespace(texts)
-
-
-def typed(column: pa.Array | pd.Series, decimal: str, missing: Collection[str]) -> pd.Series:
-    """Turn text whose every value is a number into numbers; leave the rest."""
-    if isinstance(column, pd.Series):
-        return column
-    gone = pc.is_in(column, pa.array(MISSING, pa.string()))
-    if missing:
-        gone = pc.or_(gone, pc.is_in(pc.utf8_lower(column), pa.array(missing, pa.string())))
-    column = pc.if_else(gone, pa.scalar(None, pa.string()), column)
-    if column.null_count == len(column):
-        return pd.Series(np.nan, index=range(len(column)))
-    for sign in (decimal, "."):
-        pattern = f"^{number_pattern(sign)}$"
-        # Most text shows in its first values, which spares a look at all of them.
-        if all_match(column[:100], pattern) and all_match(column, pattern):
-            return amounts(column, sign)
-    return column.to_pandas().astype("str")
-
-
-def all_match(column: pa.Array, pattern: str) -> bool:
-    return pc.all(pc.match_substring_regex(column, pattern)).as_py() is not False
-
-
-def amounts(column: pa.Array, decimal: str) -> pd.Series:
-    """Return int64 or float64; text as it was where float64 cannot hold the values."""
-    plain = pc.replace_substring(column, "," if decimal == "." else ".", "")
-    if pc.any(pc.match_substring_regex(plain, "[.,eE]")).as_py():
-        real = pc.cast(pc.replace_substring(plain, ",", "."), pa.float64())
-        # "12E345" is no amount.
-        finite = pc.all(pc.is_finite(real)).as_py()
-        return real.to_pandas() if finite else column.to_pandas().astype("str")
-    whole = pc.cast(plain, pa.int64())
-    if not whole.null_count:
-        return whole.to_pandas()
-    if pc.max(pc.abs(whole)).as_py() > LARGEST_EXACT_FLOAT:
-        return column.to_pandas().astype("str")
-    return pc.cast(whole, pa.float64()).to_pandas()
+def codebook_lines(name: str) -> list[str]:
+    copies = ", copies allowed" if name in COPIES_ALLOWED else ""
+    lines = [f"### {name}", "", f"Key: {', '.join(KEYS[name])}{copies}.", ""]
+    lines += ["| column | meaning | type | unit | known when |", "|---|---|---|---|---|"]
+    for column_name, one in CONTRACTS[name].columns.items():
+        kind = [refusals.TYPES[refusals.dtype_of(one)], *(text.error for text in one.checks)]
+        kind += ["may be missing"] if one.nullable else []
+        unit, known = one.metadata["unit"], one.metadata["known"]
+        cells = (column_name, one.description, "; ".join(kind), unit or "-", known)
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]

@@ -2,10 +2,10 @@
 
 from types import ModuleType
 
-from tierwise.applications import table
+from tierwise.applications import leads, table
 from tierwise.files import InputError
 
-KINDS: dict[str, ModuleType] = {"table": table}
+KINDS: dict[str, ModuleType] = {"table": table, "leads": leads}
 
 
 def of(kind: str) -> ModuleType:

@@ -3,8 +3,10 @@
 One row is one case with an outcome. Everything about the file stands in its section of
 params.yaml (`tierwise adopt` writes it), so no Python is needed for a new file:
 
-    table:
+    question:
       entity: client call                  what one row is, in the singular, for reports
+      text_format: {separator: ",", ...}   encoding, separator and decimal of a text file
+      missing_values: []                   further spellings of "missing"
       id_column: null                      null: rows are numbered
       outcome_column: "y"
       won_values: ["yes"]
@@ -24,15 +26,18 @@ import pandas as pd
 
 from tierwise import examples as ex
 from tierwise.files import InputError
+from tierwise.flatfile import read_table
 from tierwise.formats import TableError
-from tierwise.leakage import kind_of
-from tierwise.tables import read_table
 from tierwise.times import looks_like_time, order_by_calendar, parse_times
 
-MISSING = "(missing)"
+
+def read(source: Path, table: dict[str, Any]) -> pd.DataFrame:
+    """The file as its section of params.yaml says, dates parsed."""
+    day_first = table["time"].get("day_first")
+    return read_file(source, table["text_format"], table["missing_values"], day_first)
 
 
-def read(
+def read_file(
     source: Path,
     text_format: dict[str, Any],
     missing_values: list[str],
@@ -175,42 +180,26 @@ def check(kept: pd.DataFrame, table: dict[str, Any], raw: pd.DataFrame) -> None:
         )
 
 
-def features(columns: pd.DataFrame, as_of: pd.Series) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Model-ready columns and, for each column left out, why.
-
-    Numbers become float32 (the precision every runtime shares), dates days before the decision,
-    categories text with "(missing)" for no value. Same rows, the file's column order.
-    """
-    ready: dict[str, pd.Series] = {}
-    left_out = {}
-    for name in columns:
-        kind = kind_of(columns[name])
-        if kind == "number":
-            ready[name] = as_float32(columns[name])
-        elif kind == "date" and ex.is_dated(as_of):
-            ready[name] = ex.days_between(columns[name], as_of)
-        elif kind == "category":
-            ready[name] = columns[name].astype("str").where(columns[name].notna(), MISSING)
-        else:
-            left_out[name] = LEFT_OUT[kind]
-    return pd.DataFrame(ready, index=columns.index), left_out
+def size(raw: pd.DataFrame) -> tuple[str, int]:
+    """What the first card of the report counts."""
+    return "rows in the file", len(raw)
 
 
-def as_float32(column: pd.Series) -> pd.Series:
-    """float32, missing where the value is infinite or beyond 3.4e38: no model takes those."""
-    with np.errstate(over="ignore"):
-        return column.astype("float32").replace([np.inf, -np.inf], np.nan)
+def contents(raw: pd.DataFrame) -> pd.DataFrame:
+    """What came in, in one row. copies_count: rows equal to an earlier one."""
+    copies = int(raw.duplicated().sum())
+    row = {"table": "the file", "rows_count": len(raw), "columns_count": raw.shape[1]}
+    return pd.DataFrame([row | {"copies_count": copies}])
 
 
-LEFT_OUT = {
-    "empty": "holds no value",
-    "constant": "holds one value only",
-    "text": "nearly one value per row: nothing repeats that could be learned",
-    "date": "a date, but the rows have no decision date to compare it with",
-}
+def dated(table: dict[str, Any]) -> list[str]:
+    """Columns known to hold what was known then: of a file, nobody can say."""
+    return []
 
 
-def undecided(raw: pd.DataFrame, table: dict[str, Any]) -> pd.Series:
-    """As-of times of the rows whose outcome is still open."""
+def undecided(raw: pd.DataFrame, table: dict[str, Any]) -> pd.Series | None:
+    """As-of times of the rows whose outcome is still open; None where all take equally long."""
     as_of = entities(raw, table)["as_of"]
-    return as_of[outcome(raw, table, as_of)["outcome"].isna() & as_of.notna()]
+    still = as_of[outcome(raw, table, as_of)["outcome"].isna() & as_of.notna()]
+    takes_as_long = not (table.get("outcome_known") or {}).get("column")
+    return None if still.empty and takes_as_long else still

@@ -1,0 +1,108 @@
+"""How a deal stood at any time: open, won, lost, deleted or merged into another, and its stage.
+
+Worked example, horizon 30 days, as-of 1 June:
+
+    3 June    lost
+    20 June   reopened
+    28 June   won             outcome 1: it stands as won on 1 July
+    5 July    lost again      later than the horizon: changes nothing
+
+Changes count from the moment they happened; what we could see at an as-of time is another
+matter: a win of 31 May that was entered on 2 June leaves the deal open on the list of 1 June.
+"""
+
+import numpy as np
+import pandas as pd
+
+from tierwise import examples as ex
+from tierwise import features as ft
+from tierwise.files import InputError
+
+OPEN, WON, LOST, DELETED, MERGED = range(5)
+CODES = {"reopened": OPEN, "won": WON, "lost": LOST, "deleted": DELETED}
+
+
+def statuses(changes: pd.DataFrame) -> pd.DataFrame:
+    """Won, lost, reopened, deleted and merged as a stream by deal; amount: the code.
+
+    changes: the table deal_changes. Columns beside those of a stream: survivor (the deal that it
+    was merged into), learned_at (when we learned of the change, however the stream is cut).
+    """
+    own = changes[changes["field"].isin(["status", "merged_into"])]
+    code = own["new_value"].map(CODES).where(own["field"] == "status", MERGED)
+    found = ft.stream(own["deal_id"], own["known_at"], own["occurred_at"], "status", code)
+    survivor = own["new_value"].where(own["field"] == "merged_into").astype("float64")
+    return found.assign(survivor=survivor, learned_at=own["known_at"]).reset_index(drop=True)
+
+
+def standing(statuses: pd.DataFrame, deal_id: pd.Series, as_of: pd.Series) -> pd.DataFrame:
+    """How each deal stood just before the as-of time: code, survivor, learned_at.
+
+    Of the changes known by then the one that happened last counts; OPEN where there was none.
+    """
+    at = statuses.assign(amount=np.arange(len(statuses), dtype="float64"))
+    place = ft.compute([ft.last("status")], {}, at, deal_id, as_of, "float64")["status_last"]
+    found = statuses[["amount", "survivor", "learned_at"]].reindex(place.fillna(-1).astype("int64"))
+    found = found.rename(columns={"amount": "code"}).set_axis(deal_id.index)
+    return found.assign(code=found["code"].fillna(OPEN))
+
+
+def is_open(statuses: pd.DataFrame, deal_id: pd.Series, as_of: pd.Series) -> pd.Series:
+    """Mask of the rows whose deal stood open, as far as was known then."""
+    return standing(statuses, deal_id, as_of)["code"] == OPEN
+
+
+def ended_at(statuses: pd.DataFrame, deal_id: pd.Series) -> pd.Series:
+    """When the last change of each deal became known if it left it closed, else NaT."""
+    last = statuses.sort_values("known_at", kind="stable").groupby("key").last()
+    found = last.reindex(deal_id)[["known_at", "amount"]].set_axis(deal_id.index)
+    return found["known_at"].where(found["amount"] != OPEN)
+
+
+def outcome(
+    statuses: pd.DataFrame, rows: pd.DataFrame, horizon_days: float, until: pd.Timestamp
+) -> pd.DataFrame:
+    """Did it stand as won at the end of the horizon? Columns outcome, outcome_known_at.
+
+    The whole horizon must be over, for wins as for losses: wins are seen earlier, so a row that
+    counted as soon as it is won would leave the young rows with winners only. Changes count from
+    the moment they happened, and the outcome is known when the change that decides it is.
+    """
+    due = ex.horizon_end(rows["as_of"], horizon_days)
+    happened = statuses.assign(known_at=statuses["occurred_at"])
+    who = rows["deal_id"]
+    found = standing(happened, who, due)
+    known_at = ex.later(due, found["learned_at"])
+    while (merged := found["code"] == MERGED).any():
+        who = who.where(~merged, found["survivor"]).astype("int64")
+        found = standing(happened, who, due)
+        known_at = ex.later(known_at, found["learned_at"])
+    won = (found["code"] == WON).astype("float64")
+    return pd.DataFrame(
+        {"outcome": won.where(~ex.not_yet(due, until)), "outcome_known_at": known_at}
+    )
+
+
+def inherited(contacts: pd.DataFrame, changes: pd.DataFrame) -> list[pd.DataFrame]:
+    """Contacts of deals that were merged, as those of the survivor from the merge on, and so on."""
+    merges = changes.loc[changes["field"] == "merged_into", ["deal_id", "new_value", "known_at"]]
+    merges = merges.rename(columns={"deal_id": "key", "known_at": "merged_at"})
+    found = []
+    while len(copies := contacts.merge(merges, on="key")):
+        known_at = ex.later(copies["known_at"], copies["merged_at"])
+        survivor = copies["new_value"].astype("int64")
+        contacts = copies.assign(key=survivor, known_at=known_at)[ft.STREAM_COLUMNS]
+        found.append(contacts)
+    return found
+
+
+def stage_number(names: pd.Series, stages: list[str]) -> pd.Series:
+    """1 for the start of the pipeline. Raises InputError for a stage that params.yaml lacks."""
+    found = names.map({name: at for at, name in enumerate(stages, 1)})
+    if found.isna().any():
+        count, first = int(found.isna().sum()), names[found.isna()].iloc[0]
+        raise InputError(
+            f"deal_changes: the stage '{first}' is unknown ({count} rows have a stage that is). "
+            f"Name every stage in params.yaml, from the start of the pipeline; stages: {stages}."
+        )
+    return found

@@ -1,0 +1,113 @@
+"""What must hold between rows and between tables: keys, references, merges of deals.
+
+Works in SQL on the schema `staged`, whose tables have the types of the contracts. A missing value
+is no matter of links: the contract of its table says whether it may be missing.
+"""
+
+import duckdb
+import pandas as pd
+
+from tierwise.refusals import EXAMPLES_COUNT, Failure, example, refusal
+from tierwise.tables import CONTRACTS, COPIES_ALLOWED, KEYS, REFERENCES
+
+
+def check(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raises InputError for the first table with a repeated key, or a row that points nowhere."""
+    for name in CONTRACTS:
+        found = [] if name in COPIES_ALLOWED else repeated(connection, name)
+        found += unknown(connection, name) if name in REFERENCES else []
+        if found:
+            raise refusal(name, found)
+    found = strange_merges(connection) or cycles(connection)
+    if found:
+        raise refusal("deal_changes", found)
+
+
+def repeated(connection: duckdb.DuckDBPyConnection, name: str) -> list[Failure]:
+    """Rows that share their key with another row."""
+    keys = ", ".join(KEYS[name])
+    present = " AND ".join(f"{key} IS NOT NULL" for key in KEYS[name])
+    rows = connection.sql(
+        f"SELECT {keys}, count(*) AS rows_count FROM staged.{name} WHERE {present} "
+        f"GROUP BY {keys} HAVING count(*) > 1 ORDER BY {keys}"
+    ).df()
+    if rows.empty:
+        return []
+    first = rows.head(EXAMPLES_COUNT).to_dict("records")
+    examples = [
+        example({k: row[k] for k in KEYS[name]}, "rows", row["rows_count"]) for row in first
+    ]
+    return [Failure(keys, "each key must be there once", int(rows["rows_count"].sum()), examples)]
+
+
+def unknown(connection: duckdb.DuckDBPyConnection, name: str) -> list[Failure]:
+    """Rows that refer to something which its own table does not have."""
+    column, other = REFERENCES[name]
+    where = (
+        f"FROM staged.{name} AS row ANTI JOIN staged.{other} AS other "
+        f"ON row.{column} = other.{column} WHERE row.{column} IS NOT NULL"
+    )
+    rule = f"must be found in {other}"
+    return failed(connection, name, column, rule, where)
+
+
+def strange_merges(connection: duckdb.DuckDBPyConnection) -> list[Failure]:
+    """A deal is merged into one that exists, of the same organisation."""
+    merges = (
+        "FROM staged.deal_changes AS row JOIN staged.deals AS deal ON deal.deal_id = row.deal_id "
+        "LEFT JOIN staged.deals AS goal ON goal.deal_id = try_cast(row.new_value AS BIGINT) "
+        "WHERE row.field = 'merged_into' AND try_cast(row.new_value AS BIGINT) IS NOT NULL AND "
+    )
+    nowhere = failed(
+        connection,
+        "deal_changes",
+        "new_value",
+        "must be found in deals where field is merged_into",
+        merges + "goal.deal_id IS NULL",
+    )
+    return nowhere or failed(
+        connection,
+        "deal_changes",
+        "new_value",
+        "must be a deal of the same organisation where field is merged_into",
+        merges + "goal.organization_id <> deal.organization_id",
+    )
+
+
+def cycles(connection: duckdb.DuckDBPyConnection) -> list[Failure]:
+    """Merges that lead back to the deal they began with."""
+    edges = connection.sql(
+        "SELECT change_id, deal_id, try_cast(new_value AS BIGINT) AS goal, new_value "
+        "FROM staged.deal_changes WHERE field = 'merged_into' ORDER BY change_id"
+    ).df()
+    edges = in_cycles(edges)
+    if edges.empty:
+        return []
+    first = edges.head(EXAMPLES_COUNT).to_dict("records")
+    examples = [example({"change_id": e["change_id"]}, "new_value", e["new_value"]) for e in first]
+    rule = "merges must not form a circle where field is merged_into"
+    return [Failure("new_value", rule, len(edges), examples)]
+
+
+def in_cycles(edges: pd.DataFrame) -> pd.DataFrame:
+    """Take away loose ends, again and again: 1 -> 2 -> 3 -> 2 leaves the two merges of 2 and 3."""
+    while True:
+        kept = edges[edges["goal"].isin(edges["deal_id"]) & edges["deal_id"].isin(edges["goal"])]
+        if len(kept) == len(edges):
+            return kept
+        edges = kept
+
+
+def failed(
+    connection: duckdb.DuckDBPyConnection, name: str, column: str, rule: str, where: str
+) -> list[Failure]:
+    """where: FROM ... WHERE ... over the broken rows, which it calls `row`."""
+    count = connection.execute(f"SELECT count(*) {where}").fetchall()[0][0]
+    if not count:
+        return []
+    keys = ", ".join(f"row.{key}" for key in KEYS[name])
+    rows = connection.execute(
+        f"SELECT {keys}, row.{column} {where} ORDER BY ALL LIMIT {EXAMPLES_COUNT}"
+    ).fetchall()
+    examples = [example(dict(zip(KEYS[name], row, strict=False)), column, row[-1]) for row in rows]
+    return [Failure(column, rule, count, examples)]
