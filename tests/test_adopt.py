@@ -103,8 +103,8 @@ def written(root, application="mine"):
 def accepted(root, application="mine"):
     """What the pipeline makes of exactly what stands in params.yaml: rows, columns, exclusions."""
     part = written(root, application)["build_features"]
-    raw = question.read(root / part["source"], part["text_format"], part["missing_values"])
-    return question.build(raw, part["table"])
+    raw = question.read(root / part["source"], part["question"])
+    return question.build(raw, part["question"])
 
 
 def refusal(result):
@@ -139,7 +139,7 @@ def test_the_pipeline_reads_the_section_as_adopt_did(adopt, project):
     assert excluded == {}
     part = written(project)["build_features"]
     assert part["source"] == "leads.csv"
-    assert part["table"]["entity"] == "lead"
+    assert part["question"]["entity"] == "lead"
     leakage.decide(
         leakage.audit(columns, examples["as_of"], examples["outcome"].to_numpy()), {}, {}
     )
@@ -275,7 +275,7 @@ def test_spellings_of_a_file_change_nothing_but_the_format(
     frame = leads()
     content = frame.to_csv(index=False, sep=separator, decimal=decimal).encode(encoding)
     assert adopt(content, "--time", "created_at").code == 0
-    found = written(project)["build_features"]["text_format"]
+    found = written(project)["build_features"]["question"]["text_format"]
     assert (found["separator"], found["decimal"]) == (separator, decimal)
     columns = accepted(project)[1]
     assert columns["amount"].tolist() == frame["amount"].tolist()
@@ -286,7 +286,7 @@ def test_gzip_and_parquet_need_no_more_words(adopt, project):
     adopt(gzip.compress(leads().to_csv(index=False).encode()), name="leads.csv.gz")
     leads().to_parquet(project / "leads.parquet")
     adopt(None, name="leads.parquet", application="other")
-    assert written(project, "other")["build_features"]["text_format"] == {}
+    assert written(project, "other")["build_features"]["question"]["text_format"] == {}
     pd.testing.assert_frame_equal(
         accepted(project)[0].drop(columns="entity_id"),
         accepted(project, "other")[0].drop(columns="entity_id"),
@@ -314,7 +314,7 @@ def test_ambiguous_dates_are_asked_for_and_the_answer_is_kept(adopt, project, wo
     assert "--day-first or --month-first" in message
     assert "'03/04/2025'" in message
     assert adopt(frame, "--time", "created_at", word).code == 0
-    rule = written(project)["build_features"]["table"]["time"]
+    rule = written(project)["build_features"]["question"]["time"]
     assert rule == {"column": "created_at", "day_first": word == "--day-first"}
     assert accepted(project)[0]["as_of"].dt.day.min() == (3 if word == "--day-first" else 4)
 
@@ -421,7 +421,7 @@ def test_a_form_s_placeholder_counts_as_missing(adopt, project):
     frame["city"] = np.where(frame.index % 3 == 0, "Select", "Porto")
     printed = adopt(frame).out
     assert "'Select' counts as missing" in printed
-    assert written(project)["build_features"]["missing_values"] == ["Select"]
+    assert written(project)["build_features"]["question"]["missing_values"] == ["Select"]
     assert accepted(project)[1]["city"].isna().sum() == 80
 
 
@@ -495,7 +495,9 @@ def test_the_date_of_closing_is_found(adopt, project):
     frame["close_date"] = closed.where(frame["won"] != "Open").dt.strftime("%d/%m/%Y")
     printed = flat(adopt(frame, "--time", "created_at").out)
     assert "'close_date' is filled as cases close: outcomes count from that date" in printed
-    assert written(project)["build_features"]["table"]["outcome_known"] == {"column": "close_date"}
+    assert written(project)["build_features"]["question"]["outcome_known"] == {
+        "column": "close_date"
+    }
     examples, columns, _ = accepted(project)
     assert (examples["outcome_known_at"] - examples["as_of"]).eq(pd.Timedelta(days=5)).all()
     assert "close_date" not in columns
@@ -505,7 +507,7 @@ def test_known_is_taken_as_told_and_must_fit_the_time(adopt, project):
     frame = leads()
     frame["told"] = (pd.to_datetime(frame["created_at"]) + pd.Timedelta(days=2)).astype(str)
     assert adopt(frame, "--time", "created_at", "--known", "told").code == 0
-    assert written(project)["build_features"]["table"]["outcome_known"] == {"column": "told"}
+    assert written(project)["build_features"]["question"]["outcome_known"] == {"column": "told"}
     (project / "params.yaml").write_text(PARAMS)
     message = flat(refusal(adopt(frame, "--known", "told")))
     assert "the order of the rows, no dates: they can't be compared" in message

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import applications, examples, leakage
+from tierwise import applications, dataset, examples, leakage
 from tierwise.applications import table as question
 from tierwise.files import InputError
 from tierwise.formats import TableError
@@ -287,7 +287,7 @@ def test_a_date_of_closing_for_rows_in_order_of_the_file_is_refused_with_the_way
 )
 def test_columns_spent_on_who_when_and_what_never_come_back_as_features(rule):
     kept, columns, _ = question.build(deals(), rule)
-    features, left_out = question.features(columns, kept["as_of"])
+    features, left_out = dataset.ready(columns, kept["as_of"])
     spent = set(question.spent(rule))
     assert spent >= {"result"}
     assert not spent & (set(features) | set(left_out))
@@ -298,7 +298,7 @@ def test_building_leaves_the_table_alone():
     raw = deals()
     before = raw.copy()
     kept, columns, _ = question.build(raw, TABLE)
-    question.features(columns, kept["as_of"])
+    dataset.ready(columns, kept["as_of"])
     pd.testing.assert_frame_equal(raw, before)
 
 
@@ -307,7 +307,7 @@ def test_building_leaves_the_table_alone():
 
 def test_numbers_dates_and_categories_become_what_models_take():
     kept, columns, _ = question.build(deals(), TABLE)
-    features, left_out = question.features(columns, kept["as_of"])
+    features, left_out = dataset.ready(columns, kept["as_of"])
     assert list(features) == ["seats", "region", "founded"]
     assert left_out == {}
     assert features["seats"].dtype == np.float32
@@ -328,7 +328,7 @@ def test_columns_that_can_teach_nothing_are_left_out_with_the_reason():
             "good": [1, 2, 1, 2, 1, 2],
         }
     )
-    features, left_out = question.features(columns, pd.Series(range(6)))
+    features, left_out = dataset.ready(columns, pd.Series(range(6)))
     assert list(features) == ["good"]
     assert left_out == {
         "nothing": "holds no value",
@@ -341,20 +341,20 @@ def test_columns_that_can_teach_nothing_are_left_out_with_the_reason():
 def test_dates_still_to_come_are_negative_and_missing_dates_stay_missing():
     as_of = pd.Series(pd.to_datetime(["2026-01-10"] * 3))
     dates = pd.Series(pd.to_datetime(["2026-01-08", "2026-01-13", None]))
-    features, _ = question.features(pd.DataFrame({"planned": dates}), as_of)
+    features, _ = dataset.ready(pd.DataFrame({"planned": dates}), as_of)
     np.testing.assert_array_equal(features["planned"], [2, -3, np.nan])
 
 
 def test_infinite_numbers_and_those_beyond_float32_count_as_missing():
     column = pd.DataFrame({"x": [np.inf, -np.inf, 1e300, -1e300, 2.0**62, np.nan, 0.1]})
-    features, _ = question.features(column, pd.Series(range(7)))
+    features, _ = dataset.ready(column, pd.Series(range(7)))
     assert features["x"].isna().tolist() == [True] * 4 + [False, True, False]
     assert features["x"].iloc[-1] == np.float32(0.1)
 
 
 def test_a_mixed_column_becomes_text():
     column = pd.DataFrame({"x": pd.Series([1, "a", None, 1, "a", 2.5] * 3, dtype=object)})
-    features, _ = question.features(column, pd.Series(range(18)))
+    features, _ = dataset.ready(column, pd.Series(range(18)))
     assert set(features["x"]) == {"1", "a", "2.5", "(missing)"}
 
 
@@ -372,7 +372,7 @@ def test_rows_known_later_change_no_earlier_example_and_no_earlier_feature():
     found = []
     for table in (raw, altered):
         kept, columns, _ = question.build(table, TABLE)
-        features, _ = question.features(columns, kept["as_of"])
+        features, _ = dataset.ready(columns, kept["as_of"])
         early = kept["as_of"] < edge
         found.append((kept[early], features[early]))
     assert len(found[0][0]) > 10
@@ -388,7 +388,27 @@ def test_a_file_is_read_with_its_dates_and_an_ambiguous_one_stays_text(tmp_path)
     path.write_text(
         "id,when,either,note\n1,2026-01-31,03/04/2026,Select\n2,2026-02-28,05/06/2026,b\n"
     )
-    raw = question.read(path, {"separator": ","}, ["select"])
+    raw = question.read_file(path, {"separator": ","}, ["select"])
     assert leakage.kind_of(raw["when"]) == "date"
     assert raw["either"].tolist() == ["03/04/2026", "05/06/2026"]
     assert raw["note"].isna().tolist() == [True, False]
+
+
+def test_rows_still_open_are_counted_unless_all_outcomes_take_equally_long():
+    raw = deals()
+    still = question.undecided(raw, TABLE)
+    assert sorted(still) == sorted(raw.loc[raw["result"] == "open", "engaged"])
+    fixed = TABLE | {"outcome_known": {"after_days": 30}}
+    assert len(question.undecided(raw, fixed)) == len(still)
+    decided = raw[raw["result"] != "open"].reset_index(drop=True)
+    assert question.undecided(decided, fixed) is None
+    assert question.undecided(decided, TABLE).empty
+
+
+def test_what_came_in_is_told_in_one_row():
+    raw = pd.concat([deals(10), deals(10).iloc[:3]], ignore_index=True)
+    assert question.contents(raw).to_dict("records") == [
+        {"table": "the file", "rows_count": 13, "columns_count": 7, "copies_count": 3}
+    ]
+    assert question.size(raw) == ("rows in the file", 13)
+    assert question.dated(TABLE) == []

@@ -96,8 +96,8 @@ def test_nothing_left_out_is_said_in_words():
 
 def test_rows_used_and_rows_left_out_add_up_to_the_file():
     excluded = {"no time": 3, "outcome still open": 9}
-    raw = pd.DataFrame(index=range(112))
-    cards = {card["label"]: card for card in dataset.headline(raw, rows(), excluded)}
+    size = ("rows in the file", 112)
+    cards = {card["label"]: card for card in dataset.headline(size, rows(), excluded)}
     assert cards["rows in the file"]["value"] == "112"
     assert cards["rows used"]["value"] == "96"
     assert cards["rows used"]["note"] == "16 left out, 2026-01-01 to 2026-04-10"

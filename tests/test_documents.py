@@ -30,7 +30,11 @@ IN_AN_EXPORT = (
     "model.onnx",
     "model.skops",
 )
-NOT_OURS = ("virny/", "leads.csv")  # a wheel that the data came in; an example of a user's file
+NOT_OURS = (
+    "data/raw/crm.duckdb",
+    "virny/",
+    "leads.csv",
+)  # a wheel that the data came in; an example of a user's file
 EXTENSIONS = "md|py|yaml|yml|toml|lock|ipynb|csv|gz|json|html|css|txt|onnx|skops|cff"
 
 each = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,5 +1,7 @@
 """Nothing is learned from the future: spans and periods cut by as-of time and by when we knew."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -397,3 +399,70 @@ def test_few_weeks_give_way_to_days_and_few_days_to_blocks():
     assert len(np.unique(ex.week_or_block(days))) > 10
     assert len(np.unique(ex.week_or_block(days[:20]))) == 20
     assert len(np.unique(ex.week_or_block(days[:5].repeat(20)))) == 20
+
+
+# cases that are looked at again and again
+
+
+def again(known, until, every_days=14, start=0.0):
+    """As-of times of one case."""
+    found = ex.repeated(
+        pd.Series([pd.Timestamp(known)]),
+        pd.Series([pd.Timestamp(until)]),
+        every_days,
+        np.array([start]),
+    )
+    return found["as_of"].tolist()
+
+
+@pytest.mark.parametrize("known", ["2026-03-01 09:00:00", "2026-03-01 09:59:59.999999"])
+def test_the_first_look_is_at_the_full_hour_after_the_case_was_known(known):
+    first = again(known, "2026-06-01")[0]
+    assert first == pd.Timestamp("2026-03-01 10:00")
+
+
+@pytest.mark.parametrize("start", [0.0, 0.3, 0.999999])
+def test_looks_are_on_full_hours_at_equal_distance_within_one_interval_of_the_start(start):
+    known, until = pd.Timestamp("2026-03-01 09:20"), pd.Timestamp("2026-06-01 17:45")
+    found = again(known, until, 14, start)
+    assert all(time == time.floor("h") for time in found)
+    assert {b - a for a, b in itertools.pairwise(found)} == {pd.Timedelta(days=14)}
+    assert known < found[0] <= known + pd.Timedelta(days=14, hours=1)
+    assert until - pd.Timedelta(days=14) < found[-1] <= until
+
+
+def test_the_last_look_may_be_at_the_last_known_instant_and_not_after_it():
+    assert again("2026-03-01 09:20", "2026-03-01 10:00") == [pd.Timestamp("2026-03-01 10:00")]
+    assert again("2026-03-01 09:20", "2026-03-01 09:59:59") == []
+    assert again("2026-03-01 09:20", "2026-02-01") == []
+
+
+def test_looks_at_many_cases_are_those_at_each_alone():
+    random = np.random.default_rng(0)
+    known = pd.Timestamp("2026-01-01") + pd.to_timedelta(random.integers(0, 10**6, 50), unit="s")
+    until = known + pd.to_timedelta(random.integers(-(10**5), 10**7, 50), unit="s")
+    start = random.random(50)
+    found = ex.repeated(pd.Series(known), pd.Series(until), 7, start)
+    for row in range(50):
+        alone = again(known[row], until[row], 7, start[row])
+        assert found.loc[found["row"] == row, "as_of"].tolist() == alone
+
+
+def test_an_outcome_that_is_due_on_the_last_instant_is_not_censored():
+    due = ex.horizon_end(pd.Series(pd.to_datetime(["2026-05-01", "2026-05-02"])), 30)
+    assert ex.not_yet(due, pd.Timestamp("2026-05-31")).tolist() == [False, True]
+
+
+def test_the_later_of_two_times_ignores_a_missing_one():
+    one = pd.Series(pd.to_datetime(["2026-05-01", "2026-05-03", None]))
+    other = pd.Series(pd.to_datetime(["2026-05-02", None, "2026-05-04"]))
+    assert ex.later(one, other).tolist() == list(
+        pd.to_datetime(["2026-05-02", "2026-05-03", "2026-05-04"])
+    )
+
+
+def test_where_all_outcomes_take_equally_long_no_rows_are_over_represented():
+    rows = pd.DataFrame({"as_of": range(100), "outcome_known_at": range(30, 130)})
+    rows["outcome"] = 0.0
+    rows["span"] = ex.spans(rows, 0.4, 0.2)
+    assert ex.open_share(rows, None) == {}

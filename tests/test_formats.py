@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
+from tierwise.flatfile import detect_format, read_table
 from tierwise.formats import TableError
-from tierwise.tables import detect_format, read_table
 
 
 @pytest.fixture

@@ -83,6 +83,27 @@ def test_an_id_with_one_row_a_value_scores_a_half_and_not_one(number):
     assert reason(column, won, "customer_id") == ""
 
 
+def test_a_deal_that_is_seen_again_does_not_vouch_for_itself():
+    """A text of its own for each deal tells nothing about other deals, however often it is seen."""
+    deal = np.repeat(np.arange(COUNT // 6), 6)
+    outcome = labels(count=COUNT // 6)[deal]
+    order = np.random.default_rng(1).permutation(len(deal))
+    column, outcome, deal = (
+        pd.Series([f"name {d}" for d in deal[order]]),
+        outcome[order],
+        deal[order],
+    )
+    assert leakage.alone_score(column, outcome)[0] > 0.9
+    assert leakage.alone_score(column, outcome, deal)[0] == pytest.approx(0.5, abs=0.02)
+
+
+def test_rows_of_different_entities_are_scored_as_if_nobody_had_asked_whose_they_are():
+    outcome = labels()
+    column = pd.Series(shifted(outcome, 0.7))
+    entity = np.random.default_rng(2).permutation(COUNT)
+    assert leakage.alone_score(column, outcome, entity) == leakage.alone_score(column, outcome)
+
+
 def test_a_value_is_never_scored_by_its_own_rows_outcome():
     """Pairs of opposite outcomes: a score with the own outcome inside would rank all pairs."""
     won = np.tile([1.0, 0.0], 100)
@@ -182,6 +203,28 @@ def test_a_name_of_the_latest_state_is_refused_when_the_column_ranks(name):
     assert "latest state" in reason(shifted(won, 0.70), won, name)
     noise = np.random.default_rng(8).normal(size=COUNT)
     assert reason(noise, won, name) == ""
+
+
+@pytest.mark.parametrize("name", ["stage_last", "Lead Status", "closing_note"])
+def test_a_name_of_the_latest_state_is_no_reason_where_the_value_is_dated(name):
+    outcome = labels()
+    raw = pd.DataFrame({name: shifted(outcome, 0.7)})
+    as_of = pd.Series(np.arange(COUNT))
+    assert leakage.audit(raw, as_of, outcome)["reason"].item()
+    assert leakage.audit(raw, as_of, outcome, dated=[name])["reason"].item() == ""
+
+
+def test_a_dated_column_may_be_filled_for_wins_more_often_but_not_rank_too_well():
+    """Days since the last meeting: those who buy have met us more often."""
+    outcome = labels()
+    random = np.random.default_rng(3)
+    met = random.random(COUNT) < 0.2 + 0.3 * outcome
+    column = pd.Series(random.random(COUNT)).where(met)
+    raw, as_of = pd.DataFrame({"meeting": column, "copy": outcome}), pd.Series(np.arange(COUNT))
+    found = leakage.audit(raw, as_of, outcome, dated=["meeting", "copy"]).set_index("column")
+    assert found.loc["meeting", "missing_gap_share"] < -0.2
+    assert found.loc["meeting", "reason"] == ""
+    assert found.loc["copy", "reason"].startswith("too good alone")
 
 
 @pytest.mark.parametrize("name", HARMLESS)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from tierwise import models
+from tierwise.files import InputError
 from tierwise.leakage import auc
 
 COUNT = 600
@@ -54,19 +55,51 @@ def test_the_order_is_from_the_simplest_up():
     ]
 
 
+def test_a_rule_stands_between_the_base_rate_and_the_models():
+    features, _ = data()
+    names = models.names(["planted", "gaps"], features)
+    assert names[:4] == ["base_rate", "by_planted", "by_gaps", "best_single_column"]
+    assert models.names([], features) == list(models.CANDIDATES)
+
+
+@pytest.mark.parametrize("column", ["kind", "unheard_of"])
+def test_a_rule_by_a_column_that_holds_no_numbers_is_answered_with_those_that_do(column):
+    with pytest.raises(InputError, match=f"'{column}'.* It has: noise, planted, gaps"):
+        models.names([column], data()[0])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_rule_keeps_the_order_of_its_column_in_the_direction_that_the_past_supports(sign):
+    features, won = data()
+    features["planted"] *= sign
+    chance = fitted_chance("by_planted", features, won)
+    order = np.argsort(sign * features["planted"].to_numpy(), kind="stable")
+    assert (np.diff(chance[order]) >= 0).all()
+
+
+def test_a_rule_puts_missing_values_last_or_first_and_never_between():
+    features, won = data()
+    chance = fitted_chance("by_gaps", features, won)
+    missing = features["gaps"].isna().to_numpy()
+    assert len(set(chance[missing])) == 1
+    assert (chance[missing][0] < chance[~missing]).all() or (
+        chance[missing][0] > chance[~missing]
+    ).all()
+
+
 def test_the_base_rate_gives_everybody_the_share_of_wins_so_far():
     features, won = data()
     assert set(fitted_chance("base_rate", features, won)) == {won.mean()}
 
 
-@pytest.mark.parametrize("name", RANKERS)
+@pytest.mark.parametrize("name", [*RANKERS, "by_planted"])
 def test_a_planted_signal_is_found_on_later_rows(name):
     features, won = data(1200)
     chance = fitted_chance(name, features[:800], won[:800], features[800:])
     assert auc(won[800:], chance) > 0.8
 
 
-@pytest.mark.parametrize("name", models.CANDIDATES)
+@pytest.mark.parametrize("name", [*models.CANDIDATES, "by_planted"])
 def test_fits_repeat_exactly_and_leave_their_input_alone(name):
     features, won = data()
     before, labels = features.copy(), won.copy()

@@ -18,6 +18,8 @@ from tierwise import files, imports, notebook
 ROOT = Path(__file__).parents[1]
 STEPS = files.STEPS
 TEMPLATE = "src/tierwise/template"
+# What stands beside the steps, with the modules that each command runs.
+BESIDE = {"simulate_world": ["simulation.world"], "fetch_tables@leads": ["snapshot"]}
 
 
 def yaml(path):
@@ -65,7 +67,11 @@ def test_step_has_one_name_in_five_places(stages, application, step):
 
 
 def test_there_is_no_step_beside_these(stages):
-    assert {name.split("@")[0] for name in stages} == {*STEPS, "index"}
+    assert {name.split("@")[0] for name in stages} == {
+        *STEPS,
+        "index",
+        *(name.split("@")[0] for name in BESIDE),
+    }
     assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == set(STEPS)
     assert notebook.known_steps(ROOT) == list(STEPS)
     for application, section in PARAMS.items():
@@ -90,6 +96,34 @@ def test_stage_watches_exactly_the_code_that_its_notebook_uses(stages, applicati
         used.add(TEMPLATE if name.startswith(TEMPLATE) else name)
     code = {name for name in paths(stages[f"{step}@{application}"].deps) if is_code(name)}
     assert code == used
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_stage_beside_the_steps_watches_exactly_the_code_that_it_runs(stages, name):
+    used = {path for module in BESIDE[name] for path in imports.reached(module)}
+    code = {path for path in paths(stages[name].deps) if is_code(path)}
+    assert code == {path.relative_to(ROOT).as_posix() for path in used}
+
+
+def test_tables_are_fetched_for_every_application_that_reads_a_copy(stages):
+    tables = yaml(ROOT / "params.yaml")["tables"]
+    for application, section in PARAMS.items():
+        source = section["build_features"]["source"]
+        assert (source == f"data/tables/{application}") == (application in tables)
+    for application in tables:
+        stage = stages[f"fetch_tables@{application}"]
+        assert stage.cmd.endswith(f"tierwise fetch {application}")
+        assert watched_params(stage) == {f"tables.{application}"}
+        assert paths(stage.outs) == [f"data/tables/{application}"]
+        assert "data/raw" in paths(stage.deps)
+
+
+def test_simulated_tables_are_called_simulated(stages):
+    assert paths(stages["simulate_world"].outs) == ["data/raw/marketplace"]
+    sources = yaml(ROOT / "params.yaml")["tables"]
+    for application, table in sources.items():
+        simulated = PARAMS[application]["build_features"]["simulated"]
+        assert simulated == (table["source"] == "data/raw/marketplace")
 
 
 def is_code(name):

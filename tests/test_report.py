@@ -197,3 +197,9 @@ def test_style_sheet_knows_the_colours_of_the_figures():
     css = (TEMPLATE / "report.css").read_text(encoding="utf-8")
     for colour in (plots.INK, plots.GRID, *plots.TIER_COLOURS.values()):
         assert colour in css
+
+
+def test_a_column_that_is_called_a_share_is_shown_as_one():
+    frame = pd.DataFrame({"late_share": [0.125, None], "share_of_texts": [0.5, 0.25]})
+    page = report.table(frame).data
+    assert "12.5 %" in page.replace("\u202f", " ").replace("\xa0", " ")

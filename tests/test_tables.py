@@ -1,280 +1,215 @@
-"""A stranger's file becomes the same table however it is written, or one clear complaint."""
+"""A contract says what a column holds; a message says which rows break it; the codebook repeats both."""
 
-import gzip
-import io
-from datetime import date
-from decimal import Decimal
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pandas.testing import assert_frame_equal, assert_series_equal
 
-from tierwise.formats import Format, TableError
-from tierwise.tables import MISSING, detect_format, read_table
+from crm import small_world
+from tierwise import refusals, tables
+from tierwise.files import InputError
 
-LEADS = pd.DataFrame(
-    {
-        "Köder": ["Müller", "Groß; & Co", "Peña, José", "a|b\tc"],
-        "amount": [1234.5, -0.25, 1e-05, np.nan],
-        "calls": [3, 0, 12, 7],
-        "code": ["00123", "00007", "12345", "00000"],
-        "won": ["True", "False", None, "True"],
-        "when": ["2016-12-31", "2017-01-01 10:00", "2017-01-02", None],
-        "nothing": [np.nan] * 4,
-    }
-).astype({"Köder": "str", "code": "str", "won": "str", "when": "str"})
+README = Path(__file__).parents[1] / "data" / "README.md"
+each = pytest.mark.parametrize("name", tables.CONTRACTS)
 
 
-@pytest.fixture
-def write(tmp_path):
-    """Put bytes or text into a file of this name and return its path."""
-
-    def put(content, name="leads.csv"):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return put
+def message(name, frame):
+    with pytest.raises(InputError) as error:
+        tables.check(name, frame)
+    text = str(error.value)
+    assert "\n" not in text
+    return text
 
 
-# One table, many spellings
+@each
+def test_a_small_world_keeps_every_contract_with_or_without_rows(name):
+    frame = small_world()[name]
+    tables.check(name, frame)
+    tables.check(name, frame[:0])
 
 
-@pytest.mark.parametrize("decimal", [".", ","])
-@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@pytest.mark.parametrize(
-    "encoding",
-    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252"],
-)
-def test_encoding_separator_and_decimal_sign_do_not_change_the_table(
-    write, encoding, separator, decimal
-):
-    text = LEADS.to_csv(index=False, sep=separator, decimal=decimal)
-    path = write(text.encode(encoding))
-    told = {"decimal": ","} if separator == decimal else {}
-    assert_frame_equal(read_table(path, **told), LEADS)
-    found = detect_format(path)
-    assert found.separator == separator
-    assert told or found.decimal == decimal
+@each
+def test_the_index_of_a_frame_does_not_matter(name):
+    frame = small_world()[name]
+    tables.check(name, frame.set_axis(["same"] * len(frame)))
 
 
-def test_what_is_detected_reads_the_same_when_it_is_told(write):
-    path = write(LEADS.to_csv(index=False, sep=";", decimal=",").encode("utf-16"))
-    found = detect_format(path)
-    assert found == Format("utf-16", ";", ",")
-    assert_frame_equal(read_table(path, **vars(found)), read_table(path))
+@each
+def test_every_column_that_may_not_be_missing_says_so_with_its_key(name):
+    for column, one in tables.CONTRACTS[name].columns.items():
+        frame = small_world()[name]
+        values = frame[column].astype(object)
+        values[len(values) - 1] = None
+        kind = {"int64": "Int64", "bool": "boolean"}.get(refusals.dtype_of(one))
+        frame[column] = values.astype(kind or refusals.dtype_of(one))
+        if one.nullable:
+            tables.check(name, frame)
+        else:
+            text = message(name, frame)
+            assert f"Table {name}, column {column}: must not be missing. 1 row breaks" in text
 
 
-@pytest.mark.parametrize("compressed", [True, False])
-@pytest.mark.parametrize("name", ["a.csv", "a.CSV", "a.tsv", "a.txt", "a.csv.gz", "a.b.txt.gz"])
-def test_gzip_is_known_by_its_bytes_and_not_by_its_name(write, name, compressed):
-    content = LEADS.to_csv(index=False).encode()
-    path = write(gzip.compress(content) if compressed else content, name)
-    assert_frame_equal(read_table(path), LEADS)
+@each
+def test_a_column_that_is_not_there_is_told_with_those_that_are(name):
+    frame = small_world()[name]
+    for column in frame:
+        text = message(name, frame.drop(columns=column))
+        assert f"Table {name}, column {column}: must be there" in text
 
 
-def test_parquet_and_csv_give_the_same_table(write, tmp_path):
-    LEADS.to_parquet(tmp_path / "leads.parquet")
-    assert_frame_equal(read_table(tmp_path / "leads.parquet"), LEADS)
-    assert_frame_equal(read_table(write(LEADS.to_csv(index=False))), LEADS)
-    assert detect_format(tmp_path / "leads.parquet") is None
-
-
-def test_parquet_is_known_by_its_bytes_too(tmp_path):
-    LEADS.to_parquet(tmp_path / "leads.csv")
-    assert_frame_equal(read_table(tmp_path / "leads.csv"), LEADS)
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.floats(allow_nan=False, allow_infinity=False),
-            st.integers(-(2**53), 2**53),
-            st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"])),
-        ),
-        min_size=1,
-        max_size=20,
-    )
-)
-def test_every_number_and_text_survives_a_round_trip(tmp_path_factory, rows):
-    frame = pd.DataFrame(rows, columns=["real", "whole", "word"])
-    frame["word"] = "x" + frame["word"]
-    path = tmp_path_factory.mktemp("trip") / "leads.csv"
-    frame.to_csv(path, index=False)
-    assert_frame_equal(read_table(path, encoding="utf-8"), frame, check_exact=True)
-
-
-# What a column becomes
-
-
-@pytest.mark.parametrize(
-    ("values", "decimal", "expected"),
-    [
-        (["1", "-2"], ".", [1, -2]),
-        (["1", ""], ".", [1.0, np.nan]),
-        (["1.5", ".5", "2.", "1e-05", "+3"], ".", [1.5, 0.5, 2.0, 1e-05, 3.0]),
-        (["1,234.50", "999.00"], ".", [1234.5, 999.0]),
-        (["1,234,567", "5"], ".", [1234567, 5]),
-        (["1.234,50", "3,5"], ",", [1234.5, 3.5]),
-        (["1.234", "12.345.678"], ",", [1234, 12345678]),
-        (["48.137", "0.5"], ",", [48.137, 0.5]),
-        (["1,23", "4,56"], ".", ["1,23", "4,56"]),
-        (["1,234.50", "n. a."], ".", ["1,234.50", "n. a."]),
-        (["00123", "45"], ".", ["00123", "45"]),
-        (["0", "0.5"], ".", [0.0, 0.5]),
-        (["+491701234567"], ".", ["+491701234567"]),
-        (["1234567890123456789012"], ".", ["1234567890123456789012"]),
-        (["9007199254740993", "1"], ".", [9007199254740993, 1]),
-        (["9007199254740993", ""], ".", ["9007199254740993", np.nan]),
-        (["TRUE", "FALSE"], ".", ["TRUE", "FALSE"]),
-        (["31/12/2016", ""], ".", ["31/12/2016", np.nan]),
-        (["", "NA"], ".", [np.nan, np.nan]),
-        (["inf", "1"], ".", ["inf", "1"]),
-        (["12E345", "7E10"], ".", ["12E345", "7E10"]),
-    ],
-)
-def test_a_column_is_numbers_only_when_every_value_is_an_amount(write, values, decimal, expected):
-    path = write("key;value\n" + "".join(f"k;{value}\n" for value in values))
-    assert_series_equal(
-        read_table(path, separator=";", decimal=decimal)["value"], pd.Series(expected, name="value")
+def test_the_message_counts_all_rows_and_shows_the_first_three():
+    events = small_world()["events"]
+    text = message("events", events.assign(amount=np.inf))
+    assert text == (
+        "Table events, column amount: must be a finite number. 7 rows break this rule, first: "
+        "event_id 'e1' (amount inf); event_id 'e2' (amount inf); event_id 'e3' (amount inf). "
+        "Correct it where the table comes from."
     )
 
 
-def test_blanks_around_names_and_values_are_stripped(write):
-    frame = read_table(write(" a , b\n  x y  , 1 \n z, NA\n"))
-    assert frame["a"].tolist() == ["x y", "z"]
-    assert_series_equal(frame["b"], pd.Series([1.0, np.nan], name="b"))
+def test_of_several_rules_the_first_by_column_is_told_and_the_others_are_counted():
+    clicks = small_world()["ad_clicks"].assign(cost_eur=-1.0, click_id="")
+    text = message("ad_clicks", clicks)
+    assert "column click_id: must not be empty text. 2 rows" in text
+    assert "And 1 more rule is broken." in text
+    assert "And 2 more rules are broken." in message("ad_clicks", clicks.assign(x=[[1], [2]]))
 
 
-def test_blank_lines_and_rows_of_separators_are_left_out(write):
-    path = write("\na,b\n\n1,2\n   \n,\n , \n3,4\n\n")
-    assert read_table(path).to_dict("list") == {"a": [1, 3], "b": [2, 4]}
+def test_a_key_of_two_columns_is_shown_in_full():
+    organizations = small_world()["organizations"].assign(employees_count=-5.0)
+    text = message("organizations", organizations)
+    assert "organization_id 1, known_at 2026-01-01 09:00:00 (employees_count -5.0)" in text
 
 
-def test_rows_keep_the_order_of_the_file(write):
-    order = np.random.default_rng(0).permutation(5000)
-    frame = read_table(write("key,n\n" + "".join(f"k{n},{n}\n" for n in order)))
-    assert frame["n"].tolist() == order.tolist()
-    assert frame.index.equals(pd.RangeIndex(5000))
+def test_nothing_is_known_before_it_occurred():
+    for name in ("deals", "deal_changes", "activities", "job_posts", "events", "ad_clicks"):
+        frame = small_world()[name]
+        frame.loc[1, "known_at"] = frame.loc[1, "occurred_at"] - pd.Timedelta(microseconds=1)
+        text = message(name, frame)
+        assert f"Table {name}, column known_at: must not be before occurred_at. 1 row" in text
 
 
-def test_missing_is_pandas_list_as_written_and_ours_in_any_case(write):
-    path = write(
-        "a,b\n" + "".join(f'"{value}",x\n' for value in [*MISSING, "Select", "SELECT", "na"])
+@pytest.mark.parametrize(
+    ("field", "right", "wrong"),
+    [
+        ("stage", ["new", "1", "-"], []),
+        ("value", ["12", "12.5", "-3", "1e3"], ["", "twelve", "1,5", "inf", "nan", "12 EUR"]),
+        ("owner", ["7", "-7", "9" * 18], ["7.0", "Anna", "9" * 19, "", "1 2"]),
+        ("merged_into", ["11"], ["11.5", "c5"]),
+        ("status", ["won", "lost", "reopened", "deleted"], ["Won", "open", ""]),
+    ],
+)
+def test_a_new_value_reads_as_its_field_asks(field, right, wrong):
+    changes = small_world()["deal_changes"][:1].assign(field=field)
+    for value in right:
+        tables.check("deal_changes", changes.assign(new_value=value))
+    for value in wrong:
+        text = message("deal_changes", changes.assign(new_value=value))
+        assert text.startswith("Table deal_changes, column new_value: must be ")
+        assert "where field is " in text
+        assert f"change_id 'c1' (new_value {value!r})" in text
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, 2],
+        [0.5, None],
+        ["a", None],
+        [None, None],
+        [True, None],
+        pd.array([1, None], "Int64"),
+        pd.to_datetime(["2026-01-01", None]),
+        pd.Categorical(["a", "b"]),
+    ],
+)
+def test_a_custom_field_of_plain_values_is_welcome(values):
+    tables.check("users", small_world()["users"].assign(extra=values))
+
+
+@pytest.mark.parametrize("values", [[[1], [2]], [{"a": 1}, None], [b"x", b"y"], [1, "a"]])
+def test_a_custom_field_of_anything_else_is_refused_by_name(values):
+    text = message("users", small_world()["users"].assign(extra=values))
+    assert "column extra: must hold numbers, text, yes or no, or times" in text
+    assert "user_id 7" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "values", "words"),
+    [
+        ("users", "user_id", ["a", "b"], "whole number (int64), not str"),
+        ("users", "user_id", [1.0, 2.0], "whole number (int64), not float64"),
+        ("users", "team", [1.0, 2.0], "text (str), not float64"),
+        ("users", "known_at", ["a", "b"], "time (datetime64[us]), not str"),
+        ("ad_clicks", "cost_eur", ["a", "b"], "number (float64), not str"),
+    ],
+)
+def test_a_column_of_the_wrong_type_is_one_message_with_both_types(name, column, values, words):
+    text = message(name, small_world()[name].assign(**{column: values}))
+    assert f"column {column}: must hold {words}. 2 rows break this rule" in text
+
+
+def test_times_are_in_microseconds_and_without_a_zone():
+    users = small_world()["users"]
+    for known_at in (
+        users["known_at"].astype("datetime64[ns]"),
+        users["known_at"].dt.tz_localize("UTC"),
+    ):
+        assert "must hold time (datetime64[us])" in message(
+            "users", users.assign(known_at=known_at)
+        )
+
+
+def test_failures_of_several_partitions_add_up():
+    one = refusals.Failure("a", "must be b", 2, ["x 1", "x 2"])
+    other = refusals.Failure("c", "must be d", 1, ["x 9"])
+    more = refusals.Failure("a", "must be b", 5, ["x 3", "x 4"])
+    assert refusals.added([one, other, more]) == [
+        refusals.Failure("a", "must be b", 7, ["x 1", "x 2", "x 3"]),
+        other,
+    ]
+
+
+def test_keys_and_references_name_columns_that_exist():
+    assert set(tables.KEYS) == set(tables.CONTRACTS)
+    for name, keys in tables.KEYS.items():
+        assert set(keys) <= set(tables.CONTRACTS[name].columns)
+    for name, (column, other) in tables.REFERENCES.items():
+        assert column in tables.CONTRACTS[name].columns
+        assert column in tables.CONTRACTS[other].columns
+    assert set(tables.COPIES_ALLOWED) <= set(tables.CONTRACTS)
+
+
+def test_the_codebook_is_the_one_in_the_readme():
+    text = README.read_text(encoding="utf-8")
+    kept = re.search(r"<!-- crm tables -->\n(.*)<!-- /crm tables -->", text, re.DOTALL)
+    assert kept[1] == tables.codebook(), "paste tables.codebook() between the marks"
+
+
+def test_the_codebook_has_one_line_for_each_column_and_a_unit_for_each_measure():
+    text = tables.codebook()
+    for name, contract in tables.CONTRACTS.items():
+        part = text.split(f"### {name}\n")[1].split("\n### ")[0]
+        lines = re.findall(r"^\| (\w+) \| (.+) \| (.+) \| (.+) \| (\w+) \|$", part, re.MULTILINE)
+        assert [line[0] for line in lines] == list(contract.columns)
+        for column, _, kind, unit, known in lines:
+            assert known in contract.columns
+            assert kind.split(";")[0] in refusals.TYPES.values()
+            if column.endswith(("_count", "_eur", "_minutes")):
+                assert unit != "-"
+
+
+def test_checking_says_nothing_beside_its_result():
+    code = "import crm; from tierwise import tables\nfor n, f in crm.small_world().items(): tables.check(n, f)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent,
+        check=True,
     )
-    told = read_table(path, missing_values=["select"])["a"]
-    assert told.dropna().tolist() == ["na"]
-    assert read_table(path)["a"].dropna().tolist() == ["Select", "SELECT", "na"]
-
-
-def test_our_list_of_missing_is_that_of_pandas():
-    assert (
-        pd.read_csv(io.StringIO("\n".join(f"{value},x" for value in MISSING)), header=None)[0]
-        .isna()
-        .all()
-    )
-
-
-def test_a_missing_value_does_not_keep_a_column_from_being_numbers(write):
-    frame = read_table(write("a,b\nUnknown,1\n5,2\n"), missing_values=["unknown"])
-    assert_series_equal(frame["a"], pd.Series([np.nan, 5.0], name="a"))
-
-
-def test_short_rows_lack_values_and_nameless_columns_go_by_position(write):
-    frame = read_table(write(",b,\nx,1\ny\n"))
-    assert list(frame) == ["column_1", "b", "column_3"]
-    assert frame["b"].isna().tolist() == [False, True]
-    assert frame["column_3"].isna().all()
-
-
-def test_line_ends_of_every_system_read_alike(write):
-    frames = [read_table(write(f"a,b{end}1,x{end}2,y{end}")) for end in ("\n", "\r\n", "\r")]
-    assert_frame_equal(frames[0], frames[1])
-    assert_frame_equal(frames[0], frames[2])
-
-
-def test_quoted_values_keep_quotes_separators_and_line_ends(write):
-    frame = read_table(write('a,b\n"x ""y"", z\nw",1\n'))
-    assert frame["a"].tolist() == ['x "y", z\nw']
-
-
-@pytest.mark.parametrize(
-    ("column", "expected"),
-    [
-        (pa.array(["x", None]).dictionary_encode(), ["x", np.nan]),
-        (pa.array([Decimal("1.50"), None]), [1.5, np.nan]),
-        (pa.array([True, None]), ["True", np.nan]),
-        (pa.array([3, None]), [3.0, np.nan]),
-        (pa.array([3, 4], pa.uint8()), [3, 4]),
-        (pa.array([2**53 + 1, 1]), [2**53 + 1, 1]),
-        (pa.array([2**53 + 1, None]), [str(2**53 + 1), np.nan]),
-        (pa.array([2**63, 1], pa.uint64()), [str(2**63), "1"]),
-        (pa.array([1.5, None], pa.float32()), [1.5, np.nan]),
-        (pa.array(["00123", "7"]), ["00123", "7"]),
-        (pa.array([" x ", "NA"], pa.large_string()), ["x", np.nan]),
-        (pa.array([b"x", b"y"]), ["x", "y"]),
-        (pa.nulls(2), [np.nan, np.nan]),
-    ],
-)
-def test_parquet_types_become_numbers_or_text(tmp_path, column, expected):
-    pq.write_table(pa.table({"value": column}), tmp_path / "leads.parquet")
-    found = read_table(tmp_path / "leads.parquet")["value"]
-    assert_series_equal(found, pd.Series(expected, name="value"))
-
-
-@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-def test_times_in_parquet_stay_times(tmp_path, unit):
-    times = pd.Series(pd.to_datetime(["2016-12-31 14:05", None])).astype(f"datetime64[{unit}]")
-    table = pa.table({"when": pa.array(times), "day": pa.array([date(2016, 12, 31), None])})
-    pq.write_table(table, tmp_path / "leads.parquet")
-    frame = read_table(tmp_path / "leads.parquet")
-    assert frame.dtypes.eq("datetime64[us]").all()
-    assert frame["when"].iloc[0] == pd.Timestamp("2016-12-31 14:05")
-
-
-# Complaints
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "rule"),
-    [
-        ("a.csv", b"a,b\n", r"header \('a', 'b'\) but no row below"),
-        ("a.csv", b"a,b\n\n , \n", "but no row below"),
-        ("a.csv", b"a,b, a ,b\n1,2,3,4\n", "same name: 'a', 'b'. Rename"),
-        ("a.csv", b"a,b\n1,2\n3,4,5\n", r"line 3: 3 fields, but the header has 2 \('a', 'b'\)"),
-        ("a.csv", b'a,b\n"x\ny",2\n\n3,4,5\n', "line 5: 3 fields"),
-        ("a.csv", b'a,b\n1,2\n3,"x\n4,5\n', "line 3: a quote opens here and never closes"),
-        ("a.csv", b'a,b\n1,2\n3,"x\n' + b"4,5\n" * 50_000, "line 3: a quote opens here"),
-        ("a.parquet", b"PAR1" + b"x" * 20, "damaged Parquet"),
-    ],
-)
-def test_a_table_that_cannot_be_read_says_why(write, name, content, rule):
-    path = write(content, name)
-    with pytest.raises(TableError, match=f"(?s){rule}") as caught:
-        read_table(path)
-    assert name in str(caught.value)
-    assert str(caught.value).endswith(".")
-
-
-def test_one_column_is_read_when_its_separator_is_told(write):
-    assert read_table(write("a\n1\n2\n"), separator=",")["a"].tolist() == [1, 2]
-
-
-@pytest.mark.parametrize(
-    ("table", "rule"),
-    [
-        (pa.table({"tags": [[1], [2]]}), "column 'tags' holds list"),
-        (pa.table({"a": pa.array([], pa.string())}), "but no row below"),
-        (pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), "same name: 'a'"),
-    ],
-)
-def test_parquet_that_is_no_flat_table_says_why(tmp_path, table, rule):
-    pq.write_table(table, tmp_path / "leads.parquet")
-    with pytest.raises(TableError, match=rule):
-        read_table(tmp_path / "leads.parquet")
+    assert (done.stdout, done.stderr) == ("", "")

@@ -64,10 +64,10 @@ def section(name, outcome, won, lost, time=None):
         "kind": "table",
         "simulated": True,
         "source": f"data/{name}.csv",
-        "text_format": {"encoding": "utf-8", "separator": ",", "decimal": "."},
-        "missing_values": [],
-        "table": {
+        "question": {
             "entity": "lead",
+            "text_format": {"encoding": "utf-8", "separator": ",", "decimal": "."},
+            "missing_values": [],
             "id_column": "lead" if time else None,
             "outcome_column": outcome,
             "won_values": [won],
@@ -84,6 +84,7 @@ def section(name, outcome, won, lost, time=None):
     return {
         "build_features": features,
         "compare_models": {
+            "rule_columns": [],
             "period_count": 3,
             "history_share": 0.4,
             "contacted_share": 0.2,

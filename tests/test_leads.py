@@ -1,0 +1,355 @@
+"""Open deals: on the list while open, known by what was known, won by the end of the horizon."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crm import at, small_world, write_parquet
+from tierwise import applications, leakage, snapshot
+from tierwise.applications import leads
+from tierwise.files import InputError
+from tierwise.simulation import world
+from tierwise.simulation.settings import Settings
+
+QUESTION = {
+    "entity": "open deal",
+    "outcome_horizon_days": 30,
+    "score_every_days": 14,
+    "lookback_days": [7, 30],
+    "half_life_days": 7,
+    "stages": ["new", "contacted", "qualified", "demo", "offer", "negotiation"],
+    "effort": ["job_draft_saved", "candidate_contacted", "message_sent", "colleague_invited"],
+    "value": ["application_received", "candidate_replied", "interview_scheduled", "hire_recorded"],
+    "engine": "local",
+}
+SMALL = QUESTION | {
+    "outcome_horizon_days": 2,
+    "score_every_days": 1,
+    "effort": ["invoice"],
+    "value": ["download"],
+}
+SECOND = pd.Timedelta(seconds=1)
+
+
+def laid_out(tables, folder, **options):
+    """The snapshot of tables, as `dvc repro` makes it."""
+    write_parquet(tables, folder / "raw")
+    snapshot.fetch(folder / "raw", folder / "tables", **options)
+    return folder / "tables"
+
+
+def rows_of(folder, question):
+    """All rows, censored ones too, by deal and as-of time."""
+    until = pd.Timestamp(snapshot.about(folder)["data_until"])
+    found = [leads.examine(part, question, until) for part in snapshot.parts(folder)]
+    return pd.concat(found).set_index(["deal_id", "as_of"]).sort_index()
+
+
+def small(tmp_path, change=None):
+    """The rows of the hand-made world, changed before it is read."""
+    tables = small_world()
+    if change:
+        change(tables)
+    return rows_of(laid_out(tables, tmp_path), SMALL)
+
+
+@pytest.fixture(scope="module")
+def marketplace(tmp_path_factory):
+    """table -> rows of a small simulated world."""
+    folder = tmp_path_factory.mktemp("world")
+    world.write(folder / "raw", Settings(deals_count=500))
+    return {path.stem: pd.read_parquet(path) for path in sorted((folder / "raw").glob("*.parquet"))}
+
+
+@pytest.fixture(scope="module")
+def market_rows(marketplace, tmp_path_factory):
+    return rows_of(laid_out(marketplace, tmp_path_factory.mktemp("snapshot")), QUESTION)
+
+
+# whom could we act on?
+
+
+def test_the_kind_is_found_by_its_name():
+    assert applications.of("leads") is leads
+
+
+def test_a_deal_is_on_the_list_while_it_stands_open_and_no_longer(tmp_path):
+    days = small(tmp_path).reset_index().groupby("deal_id")["as_of"]
+    first, last = days.min(), days.max()
+    assert first[31] > pd.Timestamp(at(7))
+    assert last[11] <= pd.Timestamp(at(12))  # won on the 12th
+    assert last[12] <= pd.Timestamp(at(7))  # merged on the 7th
+    assert last[31] > pd.Timestamp(at(11))  # still open at the end
+
+
+def test_a_reopened_deal_comes_back_on_the_list(tmp_path):
+    times = small(tmp_path).loc[21].index
+    closed = (times > at(8)) & (times <= at(10))
+    assert not closed.any()
+    assert (times <= at(8)).any()
+    assert (times > at(10)).any()
+
+
+def test_as_of_times_are_full_hours_and_spread_over_the_day(market_rows):
+    times = market_rows.index.get_level_values("as_of")
+    assert (times == times.floor("h")).all()
+    assert len(set(times.hour)) == 24
+
+
+def test_a_deal_is_looked_at_once_per_interval(market_rows):
+    times = market_rows.reset_index().groupby("deal_id")["as_of"]
+    gaps = times.diff().dropna()
+    assert (gaps % pd.Timedelta(days=14) == pd.Timedelta(0)).all()
+    assert (gaps > pd.Timedelta(0)).all()
+
+
+# what came of it?
+
+
+def test_won_means_won_within_the_horizon(tmp_path):
+    outcome = small(tmp_path).loc[11, "outcome"]
+    won = pd.Timestamp(at(12))
+    assert (outcome[outcome.index > won - pd.Timedelta(days=2)].dropna() == 1).all()
+    assert (outcome[outcome.index <= won - pd.Timedelta(days=2)] == 0).all()
+
+
+def test_rows_whose_horizon_is_not_over_are_counted_and_left_out(tmp_path):
+    folder = laid_out(small_world(), tmp_path)
+    rows = rows_of(folder, SMALL)
+    due = rows.index.get_level_values("as_of") + pd.Timedelta(days=2)
+    until = pd.Timestamp(at(12))
+    assert (rows["outcome"].isna() == (due > until)).all()
+    with pytest.raises(InputError, match="at least 10 won and 10 lost rows; .*2.* there are"):
+        leads.build(leads.read(folder, SMALL), SMALL)
+
+
+def test_rows_are_in_the_order_of_time_and_each_stands_once(marketplace, tmp_path):
+    folder = laid_out(marketplace, tmp_path)
+    examples, columns, excluded = leads.build(leads.read(folder, QUESTION), QUESTION)
+    assert examples["as_of"].is_monotonic_increasing
+    assert not examples.duplicated(["entity_id", "as_of"]).any()
+    assert len(columns) == len(examples)
+    assert examples["outcome"].isin([0, 1]).all()
+    assert excluded["horizon not over yet"] == len(rows_of(folder, QUESTION)) - len(examples)
+    assert not list(folder.parent.glob(".leads*"))  # nothing left behind
+
+
+def test_a_stage_that_params_yaml_does_not_name_is_an_error(tmp_path):
+    def renamed(tables):
+        tables["deal_changes"].loc[5, "new_value"] = "proposal"
+
+    with pytest.raises(InputError, match="stage 'proposal' is unknown \\(1 rows.*stages: .*offer"):
+        small(tmp_path, renamed)
+
+
+# what was known?
+
+
+def test_features_are_those_of_the_deal_and_of_its_organisation(tmp_path):
+    row = small(tmp_path).loc[11].sort_index().loc[at(11) :].iloc[0]  # the morning after the 10th
+    assert row["stage_last"] == 5
+    assert row["value_last"] == 1200.5
+    assert row["call_done_count"] == 1
+    assert row["meeting_done_count"] == 1
+    assert row["effort_count"] == 2  # the post and the invoice
+    assert row["post_description_length_last"] == 900
+    assert row["post_salary_share_of_post"] == 1
+    assert row["post_photo_share_of_post"] == 0
+    assert row["product_count"] == 2
+    assert row["ad_click_count"] == 1
+
+
+def test_profile_is_the_version_that_was_known_then(tmp_path):
+    employees = small(tmp_path).loc[11, "employees_count"]
+    newer = employees.index > pd.Timestamp(at(9))
+    assert (employees[newer] == 15).all()
+    assert (employees[~newer] == 12).all()
+    assert newer.any()
+    assert not newer.all()
+
+
+def test_contacts_of_a_merged_deal_count_for_its_survivor_from_the_merge_on(tmp_path):
+    def call_the_duplicate(tables):
+        extra = tables["activities"].iloc[[0]].assign(activity_id="a9", deal_id=12)
+        times = {
+            "occurred_at": pd.Timestamp(at(6, "15:00")),
+            "known_at": pd.Timestamp(at(6, "15:00")),
+        }
+        tables["activities"] = pd.concat([tables["activities"], extra.assign(**times)])
+
+    calls = small(tmp_path, call_the_duplicate).loc[11, "call_done_count"]
+    after = calls.index > pd.Timestamp(at(7))
+    between = (calls.index > pd.Timestamp(at(6))) & ~after
+    assert (calls[after] == 2).all()
+    assert (calls[between] == 1).all()
+
+
+def test_contacts_follow_a_deal_through_any_number_of_merges(tmp_path):
+    """Deal 12 goes into 11 on the 7th, and 11 into 13 on the 8th."""
+
+    def merge_again(tables):
+        deal = tables["deals"].iloc[[0]].assign(deal_id=13)
+        tables["deals"] = pd.concat([tables["deals"], deal])
+        tables["activities"].loc[0, "deal_id"] = 12
+        changes = tables["deal_changes"]
+        merge = changes[changes["field"] == "merged_into"].assign(
+            change_id="c99",
+            deal_id=11,
+            new_value="13",
+            occurred_at=pd.Timestamp(at(8)),
+            known_at=pd.Timestamp(at(8)),
+        )
+        tables["deal_changes"] = pd.concat([changes[changes["change_id"] != "c7"], merge])
+
+    calls = small(tmp_path, merge_again).loc[13, "call_done_count"]
+    after = calls.index > pd.Timestamp(at(8))
+    assert (calls[after] == 1).all()
+    assert (calls[~after] == 0).all()
+    assert after.any()
+
+
+def test_a_copy_of_a_message_counts_once(tmp_path):
+    row = small(tmp_path).loc[31].iloc[0]
+    assert row["product_count"] == 1
+
+
+def test_every_family_of_the_story_is_declared():
+    families = {name for part in leads.declared(QUESTION).values() for name in part}
+    assert families == {"client profile", "contact", "effort", "value received", "time"}
+    features = [f for part in leads.declared(QUESTION).values() for fs in part.values() for f in fs]
+    names = [feature.name for feature in features]
+    assert len(set(names)) == len(names)
+    assert {feature.stat for feature in features} == {
+        *("count", "total", "recency", "last", "distinct_days", "share", "faded")
+    }
+
+
+@pytest.mark.parametrize("parts", [200, 3000])
+def test_partitions_change_no_row(marketplace, market_rows, tmp_path, parts):
+    folder = laid_out(marketplace, tmp_path, partition_rows_count=60_000 // parts * 100)
+    assert len(snapshot.parts(folder)) > 1
+    pd.testing.assert_frame_equal(rows_of(folder, QUESTION), market_rows)
+
+
+# nothing from later on
+
+FACTS = ("deal_changes", "activities", "job_posts", "events", "ad_clicks")
+
+
+def deleted(rows, later):
+    return rows[~later]
+
+
+def shifted(rows, later):
+    """Forty days on, as if it had all come later."""
+    moved = rows.copy()
+    for name in ("occurred_at", "known_at"):
+        moved.loc[later, name] += pd.Timedelta(days=40)
+    return moved
+
+
+def altered(rows, later):
+    """Other amounts, kinds, stages and owners; what says when and whose stays."""
+    changed = rows.copy()
+    for name in rows.columns.difference(["occurred_at", "known_at"]):
+        column = rows[name]
+        if name.endswith("_id") or name == "properties":
+            continue
+        if pd.api.types.is_bool_dtype(column):
+            changed.loc[later, name] = ~column[later]
+        elif pd.api.types.is_numeric_dtype(column):
+            changed.loc[later, name] = column[later] * 3 + 7
+        elif name not in ("field", "new_value"):
+            changed.loc[later, name] = column[later].to_numpy()[::-1]
+    if "field" in rows:
+        for field, value in {
+            "stage": "offer",
+            "value": "77",
+            "owner": "3",
+            "status": "lost",
+        }.items():
+            changed.loc[later & (rows["field"] == field), "new_value"] = value
+    return changed
+
+
+@pytest.mark.parametrize("tamper", [deleted, shifted, altered])
+@pytest.mark.parametrize("share", [0.35, 0.8])
+def test_what_was_known_later_changes_no_feature(marketplace, market_rows, tmp_path, tamper, share):
+    """From the raw files on: every row known at or after an as-of time is deleted, moved, changed."""
+    times = market_rows.index.get_level_values("as_of")
+    edge = times.sort_values()[int(share * len(times))]
+    tables = dict(marketplace)
+    for name in FACTS:
+        later = tables[name]["known_at"] >= edge
+        assert later.any()
+        tables[name] = tamper(tables[name], later)
+    after = rows_of(laid_out(tables, tmp_path), QUESTION).drop(
+        columns=["outcome", "outcome_known_at"]
+    )
+    after = after[after.index.get_level_values("as_of") <= edge]
+    before = market_rows[after.columns]
+    before = before[
+        before.index.get_level_values("as_of") <= after.index.get_level_values("as_of").max()
+    ]
+    assert len(after) > 0.9 * (times <= edge).sum()
+    pd.testing.assert_frame_equal(after, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("activities", "contact_count"),
+        ("job_posts", "post_count"),
+        ("events", "product_count"),
+        ("ad_clicks", "ad_click_count"),
+        ("deal_changes", "stage_count"),
+    ],
+)
+def test_one_second_decides_whether_a_row_was_known(tmp_path, name, column):
+    """A row known at the as-of time is not there; one second earlier it is, in that row alone."""
+    tables = small_world()
+    who = {"deal_changes": ("deal_id", 11), "activities": ("deal_id", 11)}.get(
+        name, ("organization_id", 1)
+    )
+    row = tables[name][tables[name][who[0]] == who[1]].index[0]
+    as_of = rows_of(laid_out(small_world(), tmp_path / "plain"), SMALL).loc[11].index[2]
+    counts = {}
+    for label, known in {"before": as_of - SECOND, "at": as_of}.items():
+        tables = small_world()
+        tables[name].loc[row, ["occurred_at", "known_at"]] = known
+        counts[label] = rows_of(laid_out(tables, tmp_path / label), SMALL).loc[11, column]
+    differs = counts["before"] != counts["at"]
+    assert differs.index[differs].tolist() == [as_of]
+    assert counts["before"][as_of] == counts["at"][as_of] + 1
+
+
+# what sales fills in at closing
+
+
+def test_the_planted_leaks_are_quarantined_and_no_honest_column_is(marketplace, tmp_path):
+    folder = laid_out(marketplace, tmp_path)
+    examples, columns, _ = leads.build(leads.read(folder, QUESTION), QUESTION)
+    audit = leakage.audit(
+        columns,
+        examples["as_of"],
+        examples["outcome"].to_numpy(),
+        entity=examples["entity_id"],
+        dated=leads.dated(QUESTION),
+    )
+    refused = set(audit.loc[audit["reason"] != "", "column"])
+    assert refused == {"lost_reason", "closing_note_length_count", "final_discount_share"}
+
+
+def test_all_but_the_custom_fields_and_the_source_are_dated(market_rows):
+    outcome = {"outcome", "outcome_known_at"}
+    custom = set(market_rows) - set(leads.dated(QUESTION)) - outcome
+    assert set(leads.dated(QUESTION)) <= set(market_rows)
+    assert custom == {
+        *("source", "lost_reason", "closing_note_length_count", "final_discount_share"),
+        *("free_mail_address", "hiring_volume_count"),
+    }
+
+
+def test_no_name_of_a_person_or_representative_is_a_feature(market_rows):
+    assert not [name for name in market_rows if name.endswith(("_id", "name", "mail", "owner"))]
+    assert np.isfinite(market_rows["product_count"]).all()
