@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import dataset, examples, leakage
+from tierwise import dataset, examples, leakage, models
 from tierwise.files import InputError
 
 YOUNG = {"tune": 0.0, "judge": 0.25}
@@ -151,3 +151,51 @@ def test_a_verdict_owns_up_to_rows_that_had_no_outcome_yet():
     text = dataset.caveat({"open_share": YOUNG})
     assert text.startswith(" But 25% of the span judge had no outcome yet")
     assert dataset.caveat({"open_share": {"tune": 0.1, "judge": 0.0}}) == ""
+
+
+# what belongs to a few entities only
+
+
+def looks(deals=100, times=25):
+    """Deals that are looked at again and again, each with a name of its own and one of few colours."""
+    deal = np.repeat(np.arange(deals), times)
+    features = pd.DataFrame(
+        {
+            "name": [f"person{number}@example.org" for number in deal],
+            "colour": np.where(deal % 2 == 0, "red", np.where(deal % 50 == 1, "odd", "blue")),
+            "size": (deal % 7).astype("float32"),
+        }
+    )
+    return (
+        features,
+        pd.Series(deal.astype(str)),
+        pd.Series(pd.date_range("2026-01-01", periods=len(deal), freq="h")),
+    )
+
+
+def test_a_name_is_text_however_often_its_deal_is_looked_at():
+    features, deal, as_of = looks()
+    ready, left_out = dataset.ready(features, as_of, deal)
+    assert list(ready) == ["colour", "size"]
+    assert "one value per" in left_out["name"]
+    assert "name" in dataset.ready(features, as_of)[0]  # rows alone can't tell
+
+
+def test_a_value_that_few_deals_have_is_not_learned_nor_shown():
+    features, deal, _ = looks()
+    early = pd.Series(np.arange(len(deal)) < len(deal))
+    found = dataset.without_rare(features, deal, early)
+    assert set(found["colour"]) == {"red", "blue", models.RARE}
+    assert set(found["name"]) == {models.RARE}
+    pd.testing.assert_series_equal(found["size"], features["size"])
+    assert models.categories_of(found) == {"colour": ["red", "blue"]}
+
+
+def test_what_is_frequent_is_decided_on_early_rows_only():
+    features, deal, _ = looks()
+    early = pd.Series(np.arange(len(deal)) < len(deal) // 4)
+    later = features.copy()
+    later.loc[~early, "colour"] = "green"
+    found = dataset.without_rare(later, deal, early)
+    assert set(found.loc[~early, "colour"]) == {models.RARE}
+    pd.testing.assert_frame_equal(found[early], dataset.without_rare(features, deal, early)[early])

@@ -450,7 +450,8 @@ def test_looks_at_many_cases_are_those_at_each_alone():
 
 def test_an_outcome_that_is_due_on_the_last_instant_is_not_censored():
     due = ex.horizon_end(pd.Series(pd.to_datetime(["2026-05-01", "2026-05-02"])), 30)
-    assert ex.not_yet(due, pd.Timestamp("2026-05-31")).tolist() == [False, True]
+    assert ex.earlier(pd.Timestamp("2026-05-31"), due).tolist() == [False, True]
+    assert ex.earlier(due, pd.Series([pd.NaT, due[1]])).tolist() == [False, False]
 
 
 def test_the_later_of_two_times_ignores_a_missing_one():

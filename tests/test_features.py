@@ -190,8 +190,9 @@ def test_faded_points_halve_after_one_half_life_and_only_ever_fall():
     assert (hourly["call_faded_7d"].diff().dropna() < 0).all()
 
 
-def test_an_entity_without_events_counts_nothing_and_has_no_last_or_recency():
-    found = ft.compute(FEATURES, GROUPS, as_stream([call(START)]), *asked([(9, START + DAY)]))
+@pytest.mark.parametrize("key", [0, 9])
+def test_an_entity_without_events_counts_nothing_and_has_no_last_or_recency(key):
+    found = ft.compute(FEATURES, GROUPS, as_stream([call(START)]), *asked([(key, START + DAY)]))
     assert found["call_count"].item() == found["call_faded_3d"].item() == 0
     assert found[["call_last", "call_recency_days", "call_share_of_any"]].isna().all(axis=None)
 
@@ -269,3 +270,19 @@ def test_a_version_counts_from_the_moment_after_it_was_known():
     key, as_of = asked([(1, START), (1, START + MICROSECOND), (1, START + 6 * DAY), (3, START)])
     found = ft.last_known(versions, "organization_id", key, as_of, ["country"])
     assert found["country"].fillna("-").tolist() == ["-", "AT", "DE", "-"]
+
+
+def test_more_kinds_of_events_than_a_short_integer_holds_are_told_apart():
+    """40,000 types of a stranger, whose names come first, change nothing for anybody else."""
+    at = pd.Series(pd.date_range("2026-01-01", periods=4, freq="D")).astype("datetime64[us]")
+    mine = ft.stream(pd.Series([1, 1, 1, 1]), at, at, pd.Series(["visit", "buy", "visit", "buy"]))
+    days = pd.Series([at[0]] * 40_000)
+    kinds = pd.Series([f"a{number:05d}" for number in range(40_000)])
+    theirs = ft.stream(pd.Series([2] * 40_000), days, days, kinds)
+    rows = pd.Series([1]), pd.Series([pd.Timestamp("2026-02-01")])
+    wanted = [ft.count("visit"), ft.recency("buy"), ft.count("any")]
+    groups = {"any": ["visit", "buy"]}
+    alone = ft.compute(wanted, groups, mine, *rows)
+    both = ft.compute(wanted, groups, ft.together([mine, theirs]), *rows)
+    pd.testing.assert_frame_equal(alone, both)
+    assert alone["any_count"].item() == 4

@@ -152,7 +152,7 @@ def test_what_was_known_later_changes_no_feature(given, tmp_path):
         until = pd.Timestamp(snapshots.about(folder)["data_until"])
         found = [leads.examine(part, QUESTION, until) for part in snapshots.parts(folder)]
         rows = pd.concat(found).set_index(["deal_id", "as_of"]).sort_index()
-        return rows.drop(columns=["outcome", "outcome_known_at"])
+        return rows.drop(columns=["outcome", "outcome_known_at", "excluded"])
 
     before = rows_of(given, "all")
     times = before.index.get_level_values("as_of").sort_values()

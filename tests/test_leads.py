@@ -90,10 +90,14 @@ def test_a_reopened_deal_comes_back_on_the_list(tmp_path):
     assert (times > at(10)).any()
 
 
-def test_as_of_times_are_full_hours_and_spread_over_the_day(market_rows):
+def test_as_of_times_are_full_hours_and_spread_over_hours_and_days(marketplace, market_rows):
     times = market_rows.index.get_level_values("as_of")
     assert (times == times.floor("h")).all()
     assert len(set(times.hour)) == 24
+    first = market_rows.reset_index().groupby("deal_id")["as_of"].min()
+    known = marketplace["deals"].set_index("deal_id")["known_at"].reindex(first.index)
+    waited = (first - known) / pd.Timedelta(days=14)
+    assert waited[waited < 1.1].mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_deal_is_looked_at_once_per_interval(market_rows):
@@ -119,6 +123,7 @@ def test_rows_whose_horizon_is_not_over_are_counted_and_left_out(tmp_path):
     due = rows.index.get_level_values("as_of") + pd.Timedelta(days=2)
     until = pd.Timestamp(at(12))
     assert (rows["outcome"].isna() == (due > until)).all()
+    assert set(rows.loc[rows["outcome"].isna(), "excluded"]) == {"horizon not over yet"}
     with pytest.raises(InputError, match="at least 10 won and 10 lost rows; .*2.* there are"):
         leads.build(leads.read(folder, SMALL), SMALL)
 
@@ -130,7 +135,8 @@ def test_rows_are_in_the_order_of_time_and_each_stands_once(marketplace, tmp_pat
     assert not examples.duplicated(["entity_id", "as_of"]).any()
     assert len(columns) == len(examples)
     assert examples["outcome"].isin([0, 1]).all()
-    assert excluded["horizon not over yet"] == len(rows_of(folder, QUESTION)) - len(examples)
+    assert sum(excluded.values()) == len(rows_of(folder, QUESTION)) - len(examples)
+    assert excluded["horizon not over yet"] > excluded["had ended already, entered only later"] > 0
     assert not list(folder.parent.glob(".leads*"))  # nothing left behind
 
 
@@ -166,6 +172,98 @@ def test_profile_is_the_version_that_was_known_then(tmp_path):
     assert (employees[~newer] == 12).all()
     assert newer.any()
     assert not newer.all()
+
+
+def test_the_team_is_that_of_the_owner_then(tmp_path):
+    """User 8 of team south takes deal 11 over on the 8th; it is known on the 9th."""
+
+    def hand_over(tables):
+        tables["users"].loc[1, "team"] = "south"
+        changes = tables["deal_changes"]
+        owner = changes[changes["field"] == "owner"].assign(
+            change_id="c98",
+            new_value="8",
+            occurred_at=pd.Timestamp(at(8)),
+            known_at=pd.Timestamp(at(9)),
+        )
+        tables["deal_changes"] = pd.concat([changes, owner])
+
+    team = small(tmp_path, hand_over).loc[11, "team"]
+    after = team.index > pd.Timestamp(at(9))
+    assert set(team[after]) == {"south"}
+    assert set(team[~after]) == {"north"}
+
+
+def test_a_team_that_was_not_known_yet_is_missing(tmp_path):
+    def hired_later(tables):
+        tables["users"]["known_at"] = pd.Timestamp(at(9))
+
+    team = small(tmp_path, hired_later).loc[11, "team"]
+    after = team.index > pd.Timestamp(at(9))
+    assert team[~after].isna().all()
+    assert set(team[after]) == {"north"}
+
+
+def test_a_deal_without_a_person_is_nobody_s_even_where_a_person_is_number_minus_one(tmp_path):
+    def ghost(tables):
+        tables["persons"].loc[4, "person_id"] = -1
+
+    assert small(tmp_path, ghost).loc[31, "job_title"].isna().all()
+
+
+def test_an_event_called_like_something_of_ours_is_counted_as_an_event_only(tmp_path):
+    """A stranger's event of type post changes nothing elsewhere, nor the posts of its own."""
+
+    def call_it_post(tables):
+        tables["events"].loc[tables["events"]["event_id"] == "e4", "type"] = "post"
+
+    before, after = small(tmp_path / "before"), small(tmp_path / "after", call_it_post)
+    pd.testing.assert_frame_equal(before, after)
+
+
+@pytest.mark.parametrize("name", ["stage_last", "team", "job_title", "product_count_7d"])
+def test_a_custom_field_called_like_a_feature_is_one_message(tmp_path, name):
+    def add(tables):
+        tables["deals"][name] = 1.0
+
+    with pytest.raises(InputError, match=f"the custom field '{name}' is called like a column"):
+        rows_of(laid_out_with(add, tmp_path), SMALL)
+
+
+def laid_out_with(change, folder):
+    tables = small_world()
+    change(tables)
+    return laid_out(tables, folder)
+
+
+WRONG = [
+    ("outcome_horizon_days", "30", "valid number"),
+    ("outcome_horizon_days", -30, "greater than 0"),
+    ("score_every_days", 0, "greater than 0"),
+    ("half_life_days", float("inf"), "finite"),
+    ("lookback_days", 7, "valid list"),
+    ("lookback_days", [7, 7], "7 twice"),
+    ("lookback_days", [-7], "greater than 0"),
+    ("stages", [], "at least 1 item"),
+    ("stages", ["new", "new"], "'new' twice"),
+    ("effort", "invoice", "valid list"),
+    ("effort", ["post"], "'post' as a type of event"),
+    ("effort", ["download"], "'download' twice"),
+    ("value", [None], "valid string"),
+    ("halflife_days", 7, "Extra inputs"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "says"), WRONG, ids=lambda value: str(value)[:20])
+def test_a_question_that_can_not_be_asked_is_one_message(tmp_path, name, value, says):
+    with pytest.raises(InputError, match=f"(?s)params.yaml.*{name.split('_')[0]}.*{says}|{says}"):
+        leads.read(laid_out(small_world(), tmp_path), SMALL | {name: value})
+
+
+def test_a_question_that_lacks_something_is_one_message(tmp_path):
+    asked = {name: value for name, value in SMALL.items() if name != "stages"}
+    with pytest.raises(InputError, match=r"question\.stages: Field required"):
+        leads.read(laid_out(small_world(), tmp_path), asked)
 
 
 def test_contacts_of_a_merged_deal_count_for_its_survivor_from_the_merge_on(tmp_path):
@@ -233,7 +331,17 @@ def test_partitions_change_no_row(marketplace, market_rows, tmp_path, parts):
 
 # nothing from later on
 
-FACTS = ("deal_changes", "activities", "job_posts", "events", "ad_clicks")
+OUTCOME = ["outcome", "outcome_known_at", "excluded"]
+FACTS = (
+    "deals",
+    "organizations",
+    "persons",
+    "deal_changes",
+    "activities",
+    "job_posts",
+    "events",
+    "ad_clicks",
+)
 
 
 def deleted(rows, later):
@@ -243,7 +351,7 @@ def deleted(rows, later):
 def shifted(rows, later):
     """Forty days on, as if it had all come later."""
     moved = rows.copy()
-    for name in ("occurred_at", "known_at"):
+    for name in rows.columns.intersection(["occurred_at", "known_at"]):
         moved.loc[later, name] += pd.Timedelta(days=40)
     return moved
 
@@ -283,9 +391,7 @@ def test_what_was_known_later_changes_no_feature(marketplace, market_rows, tmp_p
         later = tables[name]["known_at"] >= edge
         assert later.any()
         tables[name] = tamper(tables[name], later)
-    after = rows_of(laid_out(tables, tmp_path), QUESTION).drop(
-        columns=["outcome", "outcome_known_at"]
-    )
+    after = rows_of(laid_out(tables, tmp_path), QUESTION).drop(columns=OUTCOME)
     after = after[after.index.get_level_values("as_of") <= edge]
     before = market_rows[after.columns]
     before = before[
@@ -341,7 +447,7 @@ def test_the_planted_leaks_are_quarantined_and_no_honest_column_is(marketplace, 
 
 
 def test_all_but_the_custom_fields_and_the_source_are_dated(market_rows):
-    outcome = {"outcome", "outcome_known_at"}
+    outcome = set(OUTCOME)
     custom = set(market_rows) - set(leads.dated(QUESTION)) - outcome
     assert set(leads.dated(QUESTION)) <= set(market_rows)
     assert custom == {

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import lifecycle
+from tierwise import features, lifecycle
 
 UNTIL = pd.Timestamp("2026-12-31")
 SECOND = pd.Timedelta(seconds=1)
@@ -66,7 +66,27 @@ def test_a_win_that_is_entered_late_leaves_the_deal_on_the_list_until_then():
     table = changes((1, "2026-05-31", "won", "2026-06-02"))
     assert is_open(table, 1, "2026-06-01")
     assert not is_open(table, 1, "2026-06-03")
-    assert outcome(table, 1, "2026-06-01")[0] == 1
+
+
+@pytest.mark.parametrize("status", ["won", "lost", "deleted"])
+def test_what_had_ended_already_and_was_entered_late_has_no_outcome(status):
+    """There was nothing left to foresee; the second before is another matter."""
+    table = changes((1, "2026-05-31 09:00", status, "2026-06-02"))
+    rows = pd.DataFrame(
+        {"deal_id": [1, 1], "as_of": pd.to_datetime(["2026-06-01 09:00", "2026-05-31 09:00"])}
+    )
+    found = lifecycle.outcome(lifecycle.statuses(table), rows, 30, UNTIL)
+    assert found["excluded"].tolist() == [lifecycle.ENDED_BEFORE, ""]
+    assert np.isnan(found["outcome"][0])
+    assert found["outcome"][1] == (status == "won")
+
+
+def test_a_duplicate_of_a_customer_who_has_bought_already_is_no_win():
+    """Deal 1 is won in May; somebody opens deal 2 for the same customer, and it is merged."""
+    table = changes((1, "2026-05-03", "won"), (2, "2026-06-10", 1))
+    rows = pd.DataFrame({"deal_id": [2], "as_of": [pd.Timestamp("2026-06-01")]})
+    found = lifecycle.outcome(lifecycle.statuses(table), rows, 30, UNTIL)
+    assert found["excluded"].tolist() == [lifecycle.ENDED_BEFORE]
 
 
 def test_a_reopened_deal_is_open_again():
@@ -94,7 +114,7 @@ def test_outcome_is_how_the_deal_stands_at_the_end_of_the_horizon():
         (1, "2026-07-05", "lost"),
     )
     assert outcome(table, 1, "2026-06-01")[0] == 1
-    assert outcome(table, 1, "2026-06-10", horizon_days=10)[0] == 0
+    assert outcome(table, 1, "2026-06-01", horizon_days=10)[0] == 0
     assert outcome(table, 1, "2026-06-21")[0] == 0  # by 21 July it was lost again
 
 
@@ -140,6 +160,40 @@ def test_what_happens_after_a_merge_counts_for_the_survivor_only_from_then_on():
     table = changes((1, "2026-06-10", 2), (2, "2026-06-03", "won"))
     assert outcome(table, 1, "2026-06-01", horizon_days=5)[0] == 0
     assert outcome(table, 1, "2026-06-01", horizon_days=30)[0] == 1
+
+
+@pytest.mark.parametrize("survivor", [3, 9_007_199_254_740_993, 10**18 - 1])
+def test_a_survivor_is_found_whatever_the_size_of_its_id(survivor):
+    """Above 2**53 not every whole number is a float64."""
+    table = changes((1, "2026-06-03", survivor), (survivor, "2026-06-20", "won"))
+    assert outcome(table, 1, "2026-06-01")[0] == 1
+
+
+def test_a_deal_that_stands_open_in_the_end_has_no_end_however_late_a_loss_is_entered():
+    table = changes(
+        (1, "2026-05-10", "reopened"),
+        (1, "2026-05-01", "lost", "2026-05-12"),
+        (2, "2026-05-01", "won"),
+    )
+    ended = lifecycle.ended_at(lifecycle.statuses(table), pd.Series([1, 2]))
+    assert ended.isna().tolist() == [True, False]
+
+
+def contacts_of(table, *rows):
+    """Deals that contacts count for, by contact: known at the time in the row."""
+    times = pd.Series(pd.to_datetime([day for _, day in rows])).astype("datetime64[us]")
+    deals = pd.Series([deal for deal, _ in rows])
+    found = lifecycle.inherited(features.stream(deals, times, times, "call"), table)
+    return list(zip(found["key"], found["known_at"].dt.strftime("%d"), strict=True))
+
+
+def test_a_contact_is_inherited_once_from_the_first_merge_that_brings_it():
+    """Merged, reopened and merged again; and by two ways to one survivor."""
+    again = changes((1, "2026-06-03", 2), (1, "2026-06-05", "reopened"), (1, "2026-06-07", 2))
+    assert contacts_of(again, (1, "2026-06-01"), (1, "2026-06-06")) == [(2, "03"), (2, "06")]
+    two_ways = changes((1, "2026-06-03", 2), (2, "2026-06-04", 3), (1, "2026-06-05", 3))
+    assert contacts_of(two_ways, (1, "2026-06-01")) == [(2, "03"), (3, "04")]
+    assert contacts_of(changes(), (1, "2026-06-01")) == []
 
 
 def test_the_end_of_a_deal_is_when_its_last_change_was_known():

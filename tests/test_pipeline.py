@@ -116,6 +116,7 @@ def test_tables_are_fetched_for_every_application_that_reads_a_copy(stages):
         assert watched_params(stage) == {f"tables.{application}"}
         assert paths(stage.outs) == [f"data/tables/{application}"]
         assert "data/raw" in paths(stage.deps)
+        assert stage.outs[0].persist, "DVC would delete the last good copy before fetching"
 
 
 def test_simulated_tables_are_called_simulated(stages):

@@ -26,8 +26,8 @@ PASSWORD = "correct-horse-battery"
 
 
 def fetched(source, folder, name="users"):
-    """One table of a small snapshot made from `source`."""
-    snapshot.fetch(source, folder / "snapshot")
+    """One table of a small snapshot made from `source` at the end of 2026."""
+    snapshot.fetch(source, folder / "snapshot", now=pd.Timestamp("2026-12-31"))
     return snapshot.read(snapshot.parts(folder / "snapshot")[0], name)
 
 
@@ -46,7 +46,7 @@ def with_custom_fields():
     world["deals"]["code"] = ["007", "12", "a,b", 'say "x"\nand y', None]
     world["deals"]["visited_at"] = pd.to_datetime(["2026-01-05 10:11:12.123456", *[None] * 4])
     world["deals"]["never"] = pd.Series([None] * 5, dtype="float64")
-    world["users"]["Ünïcode name"] = ["ß", "日本"]
+    world["deals"]["Ünïcode name"] = ["ß", "日本", None, "é", "ß"]
     return world
 
 
@@ -117,14 +117,16 @@ def test_a_path_with_brackets_stars_and_quotes_is_a_path(tmp_path):
 
 def test_missing_is_an_empty_field_an_empty_text_and_not_a_number(tmp_path):
     world = small_world()
-    world["events"]["properties"] = ["", None, "x", "", " ", "NA", "nan"]
-    world["events"]["amount"] = [float("nan")] * 6 + [0.0]
+    world["ad_clicks"] = world["ad_clicks"].iloc[[0] * 7].reset_index(drop=True)
+    world["ad_clicks"]["click_id"] = list("abcdefg")
+    world["ad_clicks"]["campaign"] = ["", None, "x", "", " ", "NA", "nan"]
+    world["ad_clicks"]["cost_eur"] = [float("nan")] * 6 + [0.0]
     written = [write_csv(world, tmp_path / "csv"), write_parquet(world, tmp_path / "parquet")]
-    first, second = (fetched(source, source, "events") for source in written)
+    first, second = (fetched(source, source, "ad_clicks") for source in written)
     pd.testing.assert_frame_equal(first, second)
-    by_id = first.set_index("event_id")
-    assert by_id["properties"].isna().tolist() == [True, True, False, True, False]
-    assert by_id["amount"].notna().sum() == 1
+    assert first["click_id"].tolist() == list("abcdefg")
+    assert first["campaign"].isna().tolist() == [True, True, False, True, False, False, False]
+    assert first["cost_eur"].notna().sum() == 1
 
 
 def test_numbers_that_pandas_made_real_are_ids_again_and_decimals_lose_no_digit(tmp_path):
@@ -214,6 +216,13 @@ def test_a_path_is_relative_to_the_project_and_an_address_is_not(tmp_path):
     )
     assert sources.named(tmp_path, "a") == tmp_path / "raw" / "crm"
     assert sources.named(tmp_path, "b") == "postgresql://reader@host/crm"
+
+
+@pytest.mark.parametrize("name", ["../../esc", "a/b", "a.b", "Leads", "7a", "", "a\n", "a" * 41])
+def test_a_name_that_suits_no_folder_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="must be lower-case letters, digits and _") as error:
+        sources.named(tmp_path, name)
+    assert repr(name) in str(error.value)
 
 
 # PostgreSQL
@@ -308,7 +317,7 @@ def execute(address, *statements):
 
 def test_postgresql_gives_the_same_bytes_as_files(server, tmp_path):
     world = with_custom_fields()
-    world["users"] = world["users"].drop(columns="Ünïcode name")
+    world["deals"] = world["deals"].drop(columns="Ünïcode name")
     types = ", score FLOAT8, hot BOOL, rank BIGINT, long TEXT, code TEXT, visited_at TIMESTAMP, never FLOAT8"
     load(server, world, types=types)
     wanted = bytes_of(write_parquet(world, tmp_path / "parquet"), tmp_path / "a")
@@ -332,7 +341,8 @@ def test_types_of_postgresql_become_plain_ones(server, tmp_path):
     execute(
         server,
         "CREATE TYPE typed.colour AS ENUM ('red')",
-        "ALTER TABLE typed.users ALTER user_id TYPE NUMERIC(30), ADD a NUMERIC DEFAULT 1.5, "
+        "ALTER TABLE typed.users ALTER user_id TYPE NUMERIC(30)",
+        "ALTER TABLE typed.deals ADD a NUMERIC DEFAULT 1.5, "
         "ADD b UUID DEFAULT '00000000-0000-0000-0000-000000000001', ADD c DATE DEFAULT '2026-01-02', "
         "ADD d JSONB DEFAULT '[1]', ADD e typed.colour DEFAULT 'red', ADD f SMALLINT DEFAULT 3, "
         "ADD g INET DEFAULT '10.0.0.1'",
@@ -340,10 +350,11 @@ def test_types_of_postgresql_become_plain_ones(server, tmp_path):
     )
     users = fetched(f"{server}?schema=typed", tmp_path)
     assert users["user_id"].tolist() == [8, 9007199254740993]
-    assert users.loc[0, list("abdefg")].tolist() == [
+    deals = snapshot.read(snapshot.parts(tmp_path / "snapshot")[0], "deals")
+    assert deals.loc[0, list("abdefg")].tolist() == [
         *(1.5, "00000000-0000-0000-0000-000000000001", "[1]", "red", 3, "10.0.0.1/32")
     ]
-    assert users["c"].astype(str).tolist() == ["2026-01-02"] * 2
+    assert deals["c"].astype(str).tolist() == ["2026-01-02"] * 5
 
 
 @pytest.mark.parametrize(

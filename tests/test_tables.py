@@ -111,7 +111,10 @@ def test_a_new_value_reads_as_its_field_asks(field, right, wrong):
         text = message("deal_changes", changes.assign(new_value=value))
         assert text.startswith("Table deal_changes, column new_value: must be ")
         assert "where field is " in text
-        assert f"change_id 'c1' (new_value {value!r})" in text
+        words = {"twelve": "a text of 6 characters", "12 EUR": "a text of 6 characters"}
+        words |= {"Anna": "a text of 4 characters", "1 2": "a text of 3 characters"}
+        words |= {"c5": "a text of 2 characters"}
+        assert f"change_id 'c1' (new_value {words.get(value, repr(value))})" in text
 
 
 @pytest.mark.parametrize(
@@ -162,6 +165,30 @@ def test_times_are_in_microseconds_and_without_a_zone():
         assert "must hold time (datetime64[us])" in message(
             "users", users.assign(known_at=known_at)
         )
+
+
+@pytest.mark.parametrize(
+    ("value", "rule", "words"),
+    [
+        *((one, "must be a number", repr(one)) for one in ("99,9", "1.5", "", "-inf", "9" * 19)),
+        *(
+            (one, "must be a time", repr(one))
+            for one in ("05.01.2026", "2026-02-30 25:00:00+01:00")
+        ),
+        *((one, "must be a number", str(one)) for one in (7, 0.5, True)),
+        (None, "must not be missing", "missing"),
+        ("sold", "must be one of won, lost", "'sold'"),
+        ("Jane Doe", "must be one of won, lost", "a text of 8 characters"),
+        ("Jane", "must be a number", "a text of 4 characters"),
+        ("x", "must be a number", "a text of 1 character"),
+        ("+49 170 1234567", "must be a number", "a text of 15 characters"),
+        (["Jane"], "must hold numbers", "a list"),
+        (b"Jane", "must hold numbers", "a bytes"),
+    ],
+)
+def test_a_value_is_shown_only_where_it_can_name_nobody(value, rule, words):
+    assert refusals.example({"id": "e1"}, "x", value, rule) == f"id 'e1' (x {words})"
+    assert refusals.example({"x": value, "id": "e1"}, "x", value, rule) == f"x {words}, id 'e1'"
 
 
 def test_failures_of_several_partitions_add_up():

@@ -5,6 +5,8 @@ and shown. Missing are NULL, NaN and empty text. Custom fields become one of fiv
 
     BIGINT, DOUBLE, BOOLEAN, TIMESTAMP, VARCHAR
 
+Every column must be readable, but of custom fields only those of deals are kept (`tables.kept`).
+
 A CSV file has text only. A custom field of it gets the first of these types that all its values
 agree with; "00123" stays text, since a code is no number.
 """
@@ -13,9 +15,11 @@ import difflib
 from typing import Any
 
 import duckdb
+import pandas as pd
+import pyarrow as pa
 
 from tierwise.refusals import Failure, dtype_of, example, refusal
-from tierwise.tables import CONTRACTS, KEYS, TIME
+from tierwise.tables import CONTRACTS, KEYS, RESERVED, TIME, kept
 
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 HUGE = ("HUGEINT", "UBIGINT", "UHUGEINT")
@@ -83,13 +87,14 @@ def quoted(name: str) -> str:
 
 
 def make_view(connection: duckdb.DuckDBPyConnection, name: str, is_text: bool) -> None:
-    """CREATE VIEW main.<name> over given.<name>: the contract's columns, then custom ones by name.
+    """CREATE VIEW main.<name> over given.<name>: the columns that a snapshot keeps.
 
+    They are those of `tables.kept`, then for deals the custom ones by name.
     is_text: the source is CSV. Raises InputError for a missing column, a value that does not fit,
-    and a custom field of lists, structs, bytes or durations.
+    a custom field of lists, structs, bytes or durations, and one with a name of ours.
     """
     given = described(connection, f"given.{quoted(name)}")
-    found = missing(name, list(given))
+    found = missing(name, list(given)) + (reserved(list(given)) if name == "deals" else [])
     if found:
         raise refusal(name, found)
     contract = CONTRACTS[name].columns
@@ -98,8 +103,10 @@ def make_view(connection: duckdb.DuckDBPyConnection, name: str, is_text: bool) -
     found = misfits(connection, name, given, asked)
     if found:
         raise refusal(name, found)
+    custom = [column for column in asked if column not in contract and name == "deals"]
     columns = [
-        f"{cast(column, given[column], asked[column])} AS {quoted(column)}" for column in asked
+        f"{cast(column, given[column], asked[column])} AS {quoted(column)}"
+        for column in [*kept(name).columns, *custom]
     ]
     connection.execute(
         f"CREATE VIEW main.{quoted(name)} AS SELECT {', '.join(columns)} FROM given.{quoted(name)}"
@@ -121,6 +128,12 @@ def missing(name: str, there: list[str]) -> list[Failure]:
             rule = f"must be there; there are {', '.join(there)}{nearest}"
             found.append(Failure(column, rule, 0, []))
     return found
+
+
+def reserved(there: list[str]) -> list[Failure]:
+    """DuckDB and Spark take capitals for the same name."""
+    rule = "must have another name, because this one is used beside it; rename it"
+    return [Failure(column, rule, 0, []) for column in there if column.lower() in RESERVED]
 
 
 def family(sql_type: str) -> str:
@@ -228,3 +241,16 @@ def misfit(
 
 def shown(name: str, column: str, row: tuple[Any, ...]) -> str:
     return example(dict(zip(KEYS[name], row, strict=False)), column, row[-1])
+
+
+def to_frame(name: str, table: pa.Table) -> pd.DataFrame:
+    """A table of a snapshot in the contract's types, its custom fields in pandas' own."""
+    kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    frame = table.to_pandas(types_mapper=kinds.get)
+    for column in frame:
+        wanted = CONTRACTS[name].columns.get(column)
+        kind = "int64" if column == "organization_id" else wanted and dtype_of(wanted)
+        # With a missing value it stays as it is: the contract then says what is wrong.
+        if kind in ("int64", "bool") and not frame[column].hasnans:
+            frame[column] = frame[column].astype(kind)
+    return frame

@@ -112,7 +112,7 @@ def fetch(
     counts = {name: figures["rows_count"] for name, figures in about["tables"].items()}
     print(
         f"{folder}: {sum(counts.values()):,} rows in {about['parts_count']} partitions, "
-        f"known until {about['data_until']} UTC.",
+        f"changes of deals known until {about['data_until']} UTC.",
         file=sys.stderr,
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tierwise import examples as ex
-from tierwise import files
+from tierwise import files, models
 from tierwise.files import InputError
 from tierwise.leakage import kind_of
 from tierwise.report import format_value
@@ -51,16 +51,19 @@ def headline(
     ]
 
 
-def ready(columns: pd.DataFrame, as_of: pd.Series) -> tuple[pd.DataFrame, dict[str, str]]:
+def ready(
+    columns: pd.DataFrame, as_of: pd.Series, entity: pd.Series | None = None
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """Model-ready columns and, for each column left out, why.
 
     Numbers become float32 (the precision every runtime shares), dates days before the decision,
-    categories text with "(missing)" for no value. Same rows, the file's column order.
+    categories text with "(missing)" for no value. Same rows, the file's column order. entity:
+    whose row it is; each row is its own without it.
     """
     ready: dict[str, pd.Series] = {}
     left_out = {}
     for name in columns:
-        kind = kind_of(columns[name])
+        kind = kind_of(columns[name], entity)
         if kind == "number":
             ready[name] = as_float32(columns[name])
         elif kind == "date" and ex.is_dated(as_of):
@@ -70,6 +73,21 @@ def ready(columns: pd.DataFrame, as_of: pd.Series) -> tuple[pd.DataFrame, dict[s
         else:
             left_out[name] = LEFT_OUT[kind]
     return pd.DataFrame(ready, index=columns.index), left_out
+
+
+def without_rare(features: pd.DataFrame, entity: pd.Series, early: pd.Series) -> pd.DataFrame:
+    """Categories that fewer than 20 entities had in the early rows become `models.RARE`.
+
+    Rows are not enough: a deal that is looked at twenty times would bring its own name along, into
+    the model, its card and later rows of the same deal.
+    """
+    found = features.copy()
+    for name in features:
+        if not pd.api.types.is_numeric_dtype(features[name]):
+            whose = entity[early].groupby(features.loc[early, name]).nunique()
+            frequent = whose.index[whose >= models.CATEGORY_MIN_COUNT]
+            found[name] = features[name].where(features[name].isin(frequent), models.RARE)
+    return found
 
 
 def as_float32(column: pd.Series) -> pd.Series:

@@ -62,9 +62,9 @@ def later(one: pd.Series, other: pd.Series) -> pd.Series:
     return pd.concat([one, other], axis=1).max(axis=1)
 
 
-def not_yet(due_at: pd.Series, until: pd.Timestamp) -> pd.Series:
-    """Mask of the rows that are due only after the last that is known: censored, not lost."""
-    return due_at > until
+def earlier(one: Any, other: Any) -> pd.Series:
+    """Mask of the rows in which `one` lies strictly before `other`; False where one is missing."""
+    return one < other
 
 
 def share_later(times: pd.Series, as_of: pd.Series) -> float:

@@ -160,7 +160,7 @@ def in_order(events: pd.DataFrame) -> tuple[kernel.Events, np.ndarray]:
     """The events by key and known_at, those of one instant in the order given; and their keys."""
     key, known = events["key"].to_numpy("int64"), microseconds(events["known_at"])
     occurred, amount = microseconds(events["occurred_at"]), events["amount"].to_numpy("float64")
-    kind = events["event"].cat.codes.to_numpy("int16")
+    kind = events["event"].cat.codes.to_numpy("int32")
     check_times(known_at=known, occurred_at=occurred)
     if not kernel.is_sorted(frozen(key), frozen(known)):
         order = np.lexsort((known, key))

@@ -35,7 +35,7 @@ class Events(NamedTuple):
     first: np.ndarray  # int64, shape (n_entities + 1,)
     known: np.ndarray  # int64, shape (n_events,)
     occurred: np.ndarray  # int64, shape (n_events,)
-    kind: np.ndarray  # int16, shape (n_events,)
+    kind: np.ndarray  # int32, shape (n_events,)
     amount: np.ndarray  # float64, shape (n_events,), NaN for none
 
 

@@ -101,8 +101,12 @@ def auc_in_blocks(
     return float(np.average(values, weights=weights))
 
 
-def kind_of(column: pd.Series) -> str:
-    """number, date, category, text (as good as one value a row), constant or empty."""
+def kind_of(column: pd.Series, entity: pd.Series | np.ndarray | None = None) -> str:
+    """number, date, category, text (as good as one value an entity), constant or empty.
+
+    entity: whose row it is; without it, each row is its own. A name that stands in ten rows of one
+    deal is still the name of one deal.
+    """
     if column.notna().sum() == 0:
         return "empty"
     if column.nunique(dropna=False) == 1:
@@ -111,7 +115,8 @@ def kind_of(column: pd.Series) -> str:
         return "date"
     if pd.api.types.is_numeric_dtype(column):
         return "number"
-    return "text" if column.nunique() > TEXT_DISTINCT_SHARE * len(column) else "category"
+    count = len(column) if entity is None else pd.Series(entity).nunique()
+    return "text" if column.nunique() > TEXT_DISTINCT_SHARE * count else "category"
 
 
 def audit(
@@ -148,7 +153,7 @@ def audit_column(
     column: pd.Series, as_of: pd.Series, outcome: np.ndarray, entity: np.ndarray | None = None
 ) -> dict[str, Any]:
     """One row of the audit, its reason still empty."""
-    kind = kind_of(column)
+    kind = kind_of(column, entity)
     missing = column.isna().to_numpy()
     rankable = kind in ("number", "date", "category")
     pooled, inside = alone_score(column, outcome, entity) if rankable else (0.5, 0.5)

@@ -9,6 +9,7 @@ Worked example, horizon 30 days, as-of 1 June:
 
 Changes count from the moment they happened; what we could see at an as-of time is another
 matter: a win of 31 May that was entered on 2 June leaves the deal open on the list of 1 June.
+That row has no outcome: what was to be foreseen had happened already.
 """
 
 import numpy as np
@@ -19,6 +20,7 @@ from tierwise import features as ft
 from tierwise.files import InputError
 
 OPEN, WON, LOST, DELETED, MERGED = range(5)
+NOT_OVER, ENDED_BEFORE = "horizon not over yet", "had ended already, entered only later"
 CODES = {"reopened": OPEN, "won": WON, "lost": LOST, "deleted": DELETED}
 
 
@@ -31,18 +33,21 @@ def statuses(changes: pd.DataFrame) -> pd.DataFrame:
     own = changes[changes["field"].isin(["status", "merged_into"])]
     code = own["new_value"].map(CODES).where(own["field"] == "status", MERGED)
     found = ft.stream(own["deal_id"], own["known_at"], own["occurred_at"], "status", code)
-    survivor = own["new_value"].where(own["field"] == "merged_into").astype("float64")
-    return found.assign(survivor=survivor, learned_at=own["known_at"]).reset_index(drop=True)
+    merged = own["field"] == "merged_into"
+    survivor = own.loc[merged, "new_value"].astype("int64").astype("Int64").reindex(own.index)
+    found = found.assign(survivor=survivor, learned_at=own["known_at"])
+    return found.reset_index(drop=True)
 
 
 def standing(statuses: pd.DataFrame, deal_id: pd.Series, as_of: pd.Series) -> pd.DataFrame:
-    """How each deal stood just before the as-of time: code, survivor, learned_at.
+    """How each deal stood just before the as-of time: code, survivor, occurred_at, learned_at.
 
     Of the changes known by then the one that happened last counts; OPEN where there was none.
     """
     at = statuses.assign(amount=np.arange(len(statuses), dtype="float64"))
     place = ft.compute([ft.last("status")], {}, at, deal_id, as_of, "float64")["status_last"]
-    found = statuses[["amount", "survivor", "learned_at"]].reindex(place.fillna(-1).astype("int64"))
+    told = statuses[["amount", "survivor", "occurred_at", "learned_at"]]
+    found = told.reindex(place.fillna(-1).astype("int64"))
     found = found.rename(columns={"amount": "code"}).set_axis(deal_id.index)
     return found.assign(code=found["code"].fillna(OPEN))
 
@@ -53,47 +58,58 @@ def is_open(statuses: pd.DataFrame, deal_id: pd.Series, as_of: pd.Series) -> pd.
 
 
 def ended_at(statuses: pd.DataFrame, deal_id: pd.Series) -> pd.Series:
-    """When the last change of each deal became known if it left it closed, else NaT."""
-    last = statuses.sort_values("known_at", kind="stable").groupby("key").last()
-    found = last.reindex(deal_id)[["known_at", "amount"]].set_axis(deal_id.index)
-    return found["known_at"].where(found["amount"] != OPEN)
+    """When the change became known that leaves the deal closed in the end, NaT if it stands open.
+
+    From then on it is never on a list again, whatever else becomes known.
+    """
+    forever = pd.Series(pd.Timestamp.max.floor("D"), deal_id.index).astype("datetime64[us]")
+    last = standing(statuses, deal_id, forever)
+    return last["learned_at"].where(last["code"] != OPEN)
 
 
 def outcome(
     statuses: pd.DataFrame, rows: pd.DataFrame, horizon_days: float, until: pd.Timestamp
 ) -> pd.DataFrame:
-    """Did it stand as won at the end of the horizon? Columns outcome, outcome_known_at.
+    """Did it stand as won at the end of the horizon? Columns outcome, outcome_known_at, excluded.
 
     The whole horizon must be over, for wins as for losses: wins are seen earlier, so a row that
     counted as soon as it is won would leave the young rows with winners only. Changes count from
     the moment they happened, and the outcome is known when the change that decides it is.
+    excluded: why there is no outcome (NaN), "" where there is one.
     """
     due = ex.horizon_end(rows["as_of"], horizon_days)
     happened = statuses.assign(known_at=statuses["occurred_at"])
-    who = rows["deal_id"]
+    who = rows["deal_id"].copy()
     found = standing(happened, who, due)
     known_at = ex.later(due, found["learned_at"])
     while (merged := found["code"] == MERGED).any():
-        who = who.where(~merged, found["survivor"]).astype("int64")
+        who[merged] = found.loc[merged, "survivor"].astype("int64")
         found = standing(happened, who, due)
         known_at = ex.later(known_at, found["learned_at"])
-    won = (found["code"] == WON).astype("float64")
-    return pd.DataFrame(
-        {"outcome": won.where(~ex.not_yet(due, until)), "outcome_known_at": known_at}
-    )
+    ended = (found["code"] != OPEN) & ex.earlier(found["occurred_at"], rows["as_of"])
+    excluded = np.select([ex.earlier(until, due), ended], [NOT_OVER, ENDED_BEFORE], default="")
+    won = (found["code"] == WON).astype("float64").where(excluded == "")
+    return pd.DataFrame({"outcome": won, "outcome_known_at": known_at, "excluded": excluded})
 
 
-def inherited(contacts: pd.DataFrame, changes: pd.DataFrame) -> list[pd.DataFrame]:
-    """Contacts of deals that were merged, as those of the survivor from the merge on, and so on."""
+def inherited(contacts: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
+    """Contacts of deals that were merged, as those of the survivor from the merge on, and so on.
+
+    A contact that reaches a survivor twice, by two ways or two merges, counts from the first.
+    """
     merges = changes.loc[changes["field"] == "merged_into", ["deal_id", "new_value", "known_at"]]
     merges = merges.rename(columns={"deal_id": "key", "known_at": "merged_at"})
-    found = []
-    while len(copies := contacts.merge(merges, on="key")):
+    merges["survivor"] = merges.pop("new_value").astype("int64")
+    moved = own = contacts.assign(number=np.arange(len(contacts)))
+    found = [own]
+    while len(copies := moved.merge(merges, on="key")):
         known_at = ex.later(copies["known_at"], copies["merged_at"])
-        survivor = copies["new_value"].astype("int64")
-        contacts = copies.assign(key=survivor, known_at=known_at)[ft.STREAM_COLUMNS]
-        found.append(contacts)
-    return found
+        moved = copies.assign(key=copies["survivor"], known_at=known_at)[list(own)]
+        found.append(moved)
+    everything = pd.concat(found).sort_values("known_at", kind="stable")
+    once = everything.drop_duplicates(["number", "key"])
+    whose = own.set_index("number")["key"].reindex(once["number"]).to_numpy()
+    return once.loc[once["key"].to_numpy() != whose, ft.STREAM_COLUMNS]
 
 
 def stage_number(names: pd.Series, stages: list[str]) -> pd.Series:

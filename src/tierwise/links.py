@@ -1,26 +1,47 @@
-"""What must hold between rows and between tables: keys, references, merges of deals.
+"""What must hold between rows and between tables: keys, references, merges, and the present.
 
 Works in SQL on the schema `staged`, whose tables have the types of the contracts. A missing value
 is no matter of links: the contract of its table says whether it may be missing.
 """
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from tierwise.refusals import EXAMPLES_COUNT, Failure, example, refusal
-from tierwise.tables import CONTRACTS, COPIES_ALLOWED, KEYS, REFERENCES
+from tierwise.tables import CONTRACTS, COPIES_ALLOWED, KEYS, REFERENCES, owner_of
 
 
-def check(connection: duckdb.DuckDBPyConnection) -> None:
-    """Raises InputError for the first table with a repeated key, or a row that points nowhere."""
+def check(connection: duckdb.DuckDBPyConnection, now: pd.Timestamp) -> None:
+    """Raises InputError for the first table with a repeated key, or a row that points nowhere.
+
+    A row that was learned of more than a day after `now` (UTC) is refused too: a clock or a typing
+    mistake, that would make others look old.
+    """
     for name in CONTRACTS:
-        found = [] if name in COPIES_ALLOWED else repeated(connection, name)
+        found = future(connection, name, now)
+        found += [] if name in COPIES_ALLOWED else repeated(connection, name)
         found += unknown(connection, name) if name in REFERENCES else []
         if found:
             raise refusal(name, found)
     found = strange_merges(connection) or cycles(connection)
     if found:
         raise refusal("deal_changes", found)
+
+
+def copies(name: str, frame: pd.DataFrame) -> np.ndarray:
+    """bool per row: another row of the same owner with the same key comes before."""
+    if name not in COPIES_ALLOWED:
+        return np.zeros(len(frame), dtype=bool)
+    return frame.duplicated([owner_of(name), *KEYS[name]]).to_numpy()
+
+
+def future(connection: duckdb.DuckDBPyConnection, name: str, now: pd.Timestamp) -> list[Failure]:
+    """Rows known more than one day after now; a day, for clocks and zones are often set wrong."""
+    rule = f"must not be more than one day after the fetch ({now:%Y-%m-%d %H:%M} UTC)"
+    limit = f"TIMESTAMP '{now + pd.Timedelta(days=1)}'"
+    where = f"FROM staged.{name} AS row WHERE row.known_at > {limit}"
+    return failed(connection, name, "known_at", rule, where)
 
 
 def repeated(connection: duckdb.DuckDBPyConnection, name: str) -> list[Failure]:

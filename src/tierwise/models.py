@@ -33,6 +33,7 @@ from tierwise.leakage import alone_score
 SEED = 0
 CATEGORY_MIN_COUNT = 20
 CATEGORIES_MAX_COUNT = 30
+RARE = "(rare)"  # never a value worth a coefficient: a caller has no such value
 BIN_COUNT = 10
 # Nine between ten bins, up to ten frequent values and missing with two each, both ends.
 EDGES_MAX_COUNT = 33
@@ -54,7 +55,7 @@ def categories_of(features: pd.DataFrame) -> dict[str, list[str]]:
     found = {}
     for column in features:
         if not pd.api.types.is_numeric_dtype(features[column]):
-            counts = features[column].value_counts()
+            counts = features[column].value_counts().drop(RARE, errors="ignore")
             counts = (
                 counts[counts >= CATEGORY_MIN_COUNT]
                 .sort_index()

@@ -3,8 +3,12 @@
 A `Failure` is one rule that some rows break. Whoever finds failures (pandera here, SQL elsewhere)
 hands them to `refusal`, so that every message names table, column, rule, how many rows break it
 and the first of their keys.
+
+A name or an e-mail may stand where a number should. So a value is shown only where it reads as a
+number or a time, or is a word in place of a listed one; of any other text the length is told.
 """
 
+import re
 import warnings
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -29,6 +33,14 @@ TYPES = {  # a contract's type -> what a person calls it
     "bool": "yes or no",
     "datetime64[us]": "time",
 }
+# What a text may be to be shown: almost a number, or almost a time.
+HARMLESS = re.compile(
+    r"([-+]?[0-9.,]*([eE][-+]?[0-9]+)?%?|[-+]?(inf|infinity|nan)"
+    r"|[0-9]{1,4}([-./][0-9]{1,2}){1,2}([-./][0-9]{1,4})?([T ][0-9:.,]+ ?(Z|[-+][0-9:]+)?)?)",
+    re.IGNORECASE,
+)
+WORD = re.compile(r"[\w-]{1,20}")
+LISTED = "must be one of"  # so begin the rules of closed lists of words
 EXAMPLES_COUNT = 3  # rows that a message shows
 MISSING = "must not be missing"
 FINITE = "must be a finite number"
@@ -68,10 +80,25 @@ def added(found: Iterable[Failure]) -> list[Failure]:
     return list(sums.values())
 
 
-def example(keys: dict[str, Any], column: str, value: Any) -> str:
-    """deal_id 7 (value -3); a long value is cut."""
-    key = ", ".join(f"{name} {said(one)}" for name, one in keys.items())
-    return key if column in keys else f"{key} ({column} {said(value)})"
+def example(keys: dict[str, Any], column: str, value: Any, rule: str = "") -> str:
+    """deal_id 7 (value -3); a long value is cut. Keys beside the column are shown."""
+    key = ", ".join(
+        f"{name} {guarded(one, rule) if name == column else said(one)}"
+        for name, one in keys.items()
+    )
+    return key if column in keys else f"{key} ({column} {guarded(value, rule)})"
+
+
+def guarded(value: Any, rule: str) -> str:
+    """The value, or what it is, should it be of a kind that may be personal."""
+    if isinstance(value, str):
+        shown_whole = HARMLESS.fullmatch(value) or (
+            rule.startswith(LISTED) and WORD.fullmatch(value)
+        )
+        characters = "1 character" if len(value) == 1 else f"{len(value)} characters"
+        return said(value) if shown_whole else f"a text of {characters}"
+    is_plain = pd.api.types.is_scalar(value) and not isinstance(value, bytes)
+    return said(value) if is_plain else f"a {type(value).__name__}"
 
 
 def said(value: Any) -> str:
@@ -165,15 +192,17 @@ def broken(
         column, rule = rule.split(" ", 1)
     rows = np.unique(cases["index"].dropna().to_numpy("int64"))
     rule = MISSING if rule == "not_nullable" else rule
-    return Failure(column, rule, len(rows), shown(keys, frame, column, rows))
+    return Failure(column, rule, len(rows), shown(keys, frame, column, rows, rule))
 
 
-def shown(keys: list[str], frame: pd.DataFrame, column: str, rows: np.ndarray) -> list[str]:
+def shown(
+    keys: list[str], frame: pd.DataFrame, column: str, rows: np.ndarray, rule: str = ""
+) -> list[str]:
     """The first rows' keys and values, as a message shows them."""
     if not len(rows):
         return []
     first = frame.iloc[rows[:EXAMPLES_COUNT]]
     return [
-        example({key: row[key] for key in keys}, column, row[column])
+        example({key: row[key] for key in keys}, column, row[column], rule)
         for row in first.to_dict("records")
     ]

@@ -2,121 +2,158 @@
 
     <folder>/snapshot.json             parts_count, data_until, and of each table its figures
     <folder>/users.parquet             the representatives belong to no organisation
+    <folder>/persons.parquet           a person may change it, and is asked for from any of them
     <folder>/part-000/<table>.parquet  organisations whose id leaves 0 when divided by parts_count
+
+data_until is the latest known_at of deal_changes: outcomes are recorded there, so nothing later can
+be judged, whatever the other tables know. A known_at after the fetch itself is refused.
 
 deal_changes and activities have the organization_id of their deal. Rows are in one total order
 (owner, known_at, occurred_at, key, then every other column), and a copy of a message is dropped:
 the first known stays. So the bytes depend on the rows alone, not on their order, nor on whether
 they came from CSV, Parquet, DuckDB or PostgreSQL.
 
-Memory is bounded by one partition: DuckDB scatters the rows on disk, then partitions are handled
-one at a time.
+Memory is bounded by one partition, and by all persons: DuckDB scatters the rows on disk, then
+partitions are handled one at a time.
 """
 
 import math
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
+from zc.lockfile import LockError, SimpleLockFile
 
 from tierwise import links, refusals, sources
-from tierwise.casts import described, quoted
+from tierwise.casts import described, quoted, to_frame
 from tierwise.files import InputError, read_json, write_json
-from tierwise.tables import CONTRACTS, COPIES_ALLOWED, KEYS
+from tierwise.tables import CONTRACTS, KEYS, PART, kept, owner_of
 
-PART = "tierwise_part"
+WHOLE = ("persons", "users")  # not in partitions
 OF_A_DEAL = ("deal_changes", "activities")
-NEVER_EMPTY = ("deals", "deal_changes", "organizations")
 LATE = pd.Timedelta(hours=1)  # known later than this after it occurred: not learned at once
 ROWS_IN_A_GROUP = 262_144
 
 
 def fetch(
-    source: str | Path, folder: str | Path, partition_rows_count: int = 2_000_000
+    source: str | Path,
+    folder: str | Path,
+    partition_rows_count: int = 2_000_000,
+    *,
+    now: pd.Timestamp | None = None,
 ) -> dict[str, Any]:
     """Copy the tables of `source` into the snapshot `folder`; returns what snapshot.json says.
 
     partition_rows_count: rows of all tables together in one partition, on average.
+    now: the time of the fetch in UTC, if not that of the clock; nothing is known a day after it.
     Raises InputError with one message when anything is wrong; an earlier snapshot then stays as
     it was, byte for byte.
     """
     folder = Path(folder)
     if partition_rows_count < 1:
         raise InputError(f"partition_rows_count must be 1 or more, not {partition_rows_count}.")
-    if folder.exists() and not (folder / "snapshot.json").is_file() and any(folder.iterdir()):
-        raise InputError(f"{folder} holds something else than a snapshot. Name a new folder.")
-    with workspace(folder) as work, sources.opened(source, work) as connection:
-        made = work / "snapshot"
-        write_json(made / "snapshot.json", lay_out(connection, work, made, partition_rows_count))
-        swap(made, folder, work / "earlier")
-    return about(folder)
+    now = pd.Timestamp.now("UTC").tz_localize(None) if now is None else now
+    with locked(folder):
+        if folder.exists() and not (folder / "snapshot.json").is_file() and any(folder.iterdir()):
+            raise InputError(f"{folder} holds something else than a snapshot. Name a new folder.")
+        beside = TemporaryDirectory(".partial", f".{folder.name}.", folder.parent)
+        with beside as name, sources.opened(source, Path(name)) as connection:
+            made = Path(name) / "snapshot"  # on the same disk, so that a rename moves it
+            told = lay_out(connection, Path(name), made, partition_rows_count, now)
+            write_json(made / "snapshot.json", told)
+            swap(made, folder)
+        return about(folder)
+
+
+class Lock(SimpleLockFile):
+    """The system gives it back when its process dies. Its file is removed when it is given back."""
+
+    def _on_lock(self) -> None:
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self._path), os.fstat(self._fp.fileno())):
+                return
+        self.close()  # opened just before another process removed it
+        raise LockError(self._path)
 
 
 @contextmanager
-def workspace(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside the snapshot, on the same disk, so that a rename moves it."""
+def locked(folder: Path) -> Iterator[None]:
+    """One fetch of a snapshot at a time. Brings back what a killed one left hidden."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    work = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    work.mkdir()
+    path = folder.with_name(f".{folder.name}.lock.partial")
     try:
-        yield work
+        lock = Lock(path)
+    except LockError as error:
+        raise InputError(
+            f"{folder} is being fetched by another process, which holds {path.name}. Wait until "
+            "it has ended, then fetch again."
+        ) from error
+    try:
+        restore(folder)
+        yield
     finally:
-        shutil.rmtree(work)
+        with suppress(PermissionError):  # Windows keeps an open file
+            path.unlink()
+        lock.close()
 
 
-def swap(made: Path, folder: Path, earlier: Path) -> None:
+def hidden(folder: Path) -> Path:
+    """Where the earlier snapshot is while the new one takes its place."""
+    return folder.with_name(f".{folder.name}.earlier")
+
+
+def restore(folder: Path) -> None:
+    if hidden(folder).exists() and not folder.exists():
+        os.replace(hidden(folder), folder)
+
+
+def swap(made: Path, folder: Path) -> None:
     if folder.exists():
-        os.replace(folder, earlier)
+        if hidden(folder).exists():  # of a run that was killed when all but this was done
+            shutil.rmtree(hidden(folder))
+        os.replace(folder, hidden(folder))
     try:
         os.replace(made, folder)
-    except OSError:
-        if earlier.exists():
-            os.replace(earlier, folder)
-        raise
+    finally:
+        restore(folder)
+    if hidden(folder).exists():
+        shutil.rmtree(hidden(folder))
 
 
 def lay_out(
-    connection: duckdb.DuckDBPyConnection, work: Path, made: Path, partition_rows_count: int
+    connection: duckdb.DuckDBPyConnection,
+    work: Path,
+    made: Path,
+    partition_rows_count: int,
+    now: pd.Timestamp,
 ) -> dict[str, Any]:
     """Write every partition below `made`; returns the content of snapshot.json."""
-    parts_count = max(1, math.ceil(sum(row_counts(connection).values()) / partition_rows_count))
+    rows_count = sum(sources.row_counts(connection).values())
+    parts_count = max(1, math.ceil(rows_count / partition_rows_count))
     connection.execute("CREATE SCHEMA staged")
     for name in tqdm(CONTRACTS, desc="tables scattered", disable=None, leave=False):
         with sources.reading(name):
             scatter(connection, name, parts_count, work / "staged" / name)
-    links.check(connection)
+    links.check(connection, now)
     width = max(3, len(str(parts_count - 1)))
     parts = [made / f"part-{part:0{width}d}" for part in range(parts_count)]
-    jobs = [(name, parts if name != "users" else [made]) for name in CONTRACTS]
+    jobs = [(name, [made] if name in WHOLE else parts) for name in CONTRACTS]
     told = {}
     with tqdm(total=len(parts), desc="partitions", disable=None, leave=False) as bar:
         for name, places in jobs:
             told[name] = write_table(connection, name, work / "staged" / name, places)
             bar.update(len(parts) / len(jobs))
-    until = max(str(one["last_known_at"]) for one in told.values() if one["last_known_at"])
+    until = told["deal_changes"]["last_known_at"]
     return {"parts_count": parts_count, "data_until": until, "tables": told}
-
-
-def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    counts = {}
-    for name in CONTRACTS:
-        with sources.reading(name):
-            counts[name] = connection.execute(f"SELECT count(*) FROM main.{name}").fetchall()[0][0]
-        if name in NEVER_EMPTY and not counts[name]:
-            raise InputError(
-                f"Table {name} has no row. deals, deal_changes and organizations need rows; "
-                "look whether the export was cut short or filtered."
-            )
-    return counts
 
 
 def scatter(
@@ -136,6 +173,7 @@ def scatter(
         owner = "deal.organization_id"
     if name != "users":
         chosen += f", {owner} AS organization_id"
+    if name not in WHOLE:
         part = f"coalesce(({owner} % {parts_count} + {parts_count}) % {parts_count}, 0)"
     else:
         part = "0"
@@ -169,10 +207,10 @@ def write_table(
         table = in_order(connection, name, relation)
         frame = to_frame(name, table)
         if len(frame):  # without rows only the types are left, and those are DuckDB's
-            found += refusals.failures(CONTRACTS[name], KEYS[name], frame)
+            found += refusals.failures(kept(name), KEYS[name], frame)
         if found:
             continue  # the other partitions are still counted
-        first = ~copies(name, frame)
+        first = ~links.copies(name, frame)
         write(name, table.filter(pa.array(first)), place / f"{name}.parquet")
         figures.append(measured(frame[first], int((~first).sum())))
     if found:
@@ -180,15 +218,9 @@ def write_table(
     return summed(figures)
 
 
-def owner_of(name: str) -> str:
-    """Whose rows stand together, and within whom two rows with the same key are copies."""
-    contract = CONTRACTS[name].columns
-    return next(c for c in ("organization_id", "deal_id", "user_id") if c in contract)
-
-
 def in_order(connection: duckdb.DuckDBPyConnection, name: str, relation: str) -> pa.Table:
     there = list(described(connection, relation))
-    contract = list(CONTRACTS[name].columns)
+    contract = list(kept(name).columns)
     added = ["organization_id"] if name in OF_A_DEAL else []
     columns = [*contract, *added, *sorted(set(there) - {*contract, *added})]
     first = [owner_of(name), "known_at", "occurred_at", *KEYS[name]]
@@ -197,13 +229,6 @@ def in_order(connection: duckdb.DuckDBPyConnection, name: str, relation: str) ->
         f"SELECT {', '.join(map(quoted, columns))} FROM {relation} "
         f"ORDER BY {', '.join(f'{quoted(column)} NULLS LAST' for column in order)}"
     ).to_arrow_table()
-
-
-def copies(name: str, frame: pd.DataFrame) -> np.ndarray:
-    """bool per row: another row of the same owner with the same key comes before."""
-    if name not in COPIES_ALLOWED:
-        return np.zeros(len(frame), dtype=bool)
-    return frame.duplicated([owner_of(name), *KEYS[name]]).to_numpy()
 
 
 def write(name: str, table: pa.Table, path: Path) -> None:
@@ -263,25 +288,13 @@ def parts(folder: str | Path) -> list[Path]:
 
 
 def read(part: str | Path, name: str, columns: list[str] | None = None) -> pd.DataFrame:
-    """One table of one partition in the contract's types; `users` is the same for each of them.
+    """One table of one partition in the contract's types; persons and users are the same for each.
 
     Custom fields: Int64, float64, boolean, datetime64[us] or str. Rows as the module says.
     """
     part = Path(part)
-    folder = part.parent if name == "users" and part.name.startswith("part-") else part
+    folder = part.parent if name in WHOLE and part.name.startswith("part-") else part
     path = folder / f"{name}.parquet"
     if not path.is_file():
         raise InputError(f"{path} is missing. Run `tierwise fetch` to make it.")
     return to_frame(name, pq.read_table(path, columns=columns))
-
-
-def to_frame(name: str, table: pa.Table) -> pd.DataFrame:
-    kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    frame = table.to_pandas(types_mapper=kinds.get)
-    for column in frame:
-        wanted = CONTRACTS[name].columns.get(column)
-        kind = "int64" if column == "organization_id" else wanted and refusals.dtype_of(wanted)
-        # With a missing value it stays as it is: the contract then says what is wrong.
-        if kind in ("int64", "bool") and not frame[column].hasnans:
-            frame[column] = frame[column].astype(kind)
-    return frame

@@ -24,6 +24,7 @@ from tierwise.tables import CONTRACTS, must_all_be_there
 
 MEMORY = "2GB"  # DuckDB's share; beyond it sorts and joins use the disk
 SEPARATORS = ",;\t|"
+NEVER_EMPTY = ("deals", "deal_changes", "organizations")
 # Errors of DuckDB that would be our mistake and not that of the source.
 OUR_MISTAKES = (
     *(duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException),
@@ -32,10 +33,19 @@ OUR_MISTAKES = (
 
 
 def named(root: Path, application: str) -> str | Path:
-    """The source that params.yaml names for an application below `tables:`."""
+    """The source that params.yaml names for an application below `tables:`.
+
+    Raises InputError for a name that suits no folder: its snapshot would be written elsewhere.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", application):
+        raise InputError(
+            f"Application {application!r} below `tables:` in params.yaml must be lower-case "
+            "letters, digits and _, at most 40, starting with a letter: it names a folder. For "
+            "example my_leads."
+        )
     try:
         params = YAML(typ="safe").load(root / "params.yaml")
     except YAMLError as error:
@@ -45,9 +55,10 @@ def named(root: Path, application: str) -> str | Path:
     section = tables.get(application)
     source = section.get("source") if isinstance(section, dict) else None
     if not isinstance(source, str) or not source:
+        others = ", ".join(map(str, tables)) or "none"
         raise InputError(
-            f"params.yaml names no source of tables for {application!r}; it does for "
-            f"{', '.join(tables) or 'none'}. Add `tables: {{{application}: {{source: FOLDER}}}}`."
+            f"params.yaml names no source of tables for {application!r}; it does for {others}. "
+            f"Add `tables: {{{application}: {{source: FOLDER}}}}`."
         )
     return source if is_address(source) else root / source
 
@@ -59,7 +70,7 @@ def is_address(source: str) -> bool:
 
 @contextmanager
 def opened(source: str | Path, workspace: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in which view <table> has the contract's columns, then custom ones by name.
+    """A connection in which view <table> has the columns that `casts.make_view` keeps.
 
     workspace: an existing folder for temporary files, of the caller.
     Raises InputError if a table or column is missing, a value does not fit or nothing can be read.
@@ -178,6 +189,20 @@ def header(path: Path) -> tuple[list[str], str]:
         problem = problem if names else "is empty"
         raise InputError(f"{path} {problem}. The first line must name each column once.")
     return names, separator
+
+
+def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """table -> rows. Raises InputError for a table without rows that needs some."""
+    counts = {}
+    for name in CONTRACTS:
+        with reading(name):
+            counts[name] = connection.execute(f"SELECT count(*) FROM main.{name}").fetchall()[0][0]
+        if name in NEVER_EMPTY and not counts[name]:
+            raise InputError(
+                f"Table {name} has no row. deals, deal_changes and organizations need rows; "
+                "look whether the export was cut short or filtered."
+            )
+    return counts
 
 
 @contextmanager

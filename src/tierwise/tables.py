@@ -9,11 +9,15 @@ All times are UTC, without a zone of their own. A table may have more columns th
 names. Such custom fields (numbers, text, yes or no, times) have no history: a value is the latest
 one, nobody can say what it was last month, and so the leak guard looks at each of them.
 
+A snapshot keeps the custom fields of deals alone, see `kept`: what no model looks at, such as a
+text that somebody wrote, is best not copied.
+
 A number is finite or missing. "inf" is a division by zero in somebody's report, never a measure.
 """
 
 import difflib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +72,7 @@ def at_least_one_character() -> pa.Check:
 
 
 def one_of(values: tuple[str, ...]) -> pa.Check:
-    return rule(f"must be one of {', '.join(values)}", lambda text: text.isin(values))
+    return rule(f"{refusals.LISTED} {', '.join(values)}", lambda text: text.isin(values))
 
 
 def not_negative() -> pa.Check:
@@ -178,7 +182,7 @@ CONTRACTS: dict[str, pa.DataFrameSchema] = {
         **TIMES,
         type=column("str", "what happened", checks=at_least_one_character()),
         amount=column("float64", "size of the event, by type", nullable=True),
-        properties=column("str", "anything else, as JSON", nullable=True),
+        properties=column("str", "anything else, as JSON; never copied", nullable=True),
     ),
     "ad_clicks": contract(
         known_after_it_occurred(),
@@ -214,6 +218,23 @@ REFERENCES = {
     "events": ("organization_id", "organizations"),
     "ad_clicks": ("organization_id", "organizations"),
 }
+# Columns of a contract that must be readable, but that a snapshot leaves out.
+NOT_KEPT = {"events": ["properties"]}
+PART = "tierwise_part"  # the column by which a snapshot's rows are scattered
+# What a custom field of deals can't be called: columns of ours stand beside it.
+RESERVED = (PART, "as_of", "outcome", "outcome_known_at", "span", "entity_id")
+
+
+@cache
+def kept(name: str) -> pa.DataFrameSchema:
+    """The contract of a table in a snapshot."""
+    return CONTRACTS[name].remove_columns(NOT_KEPT.get(name, []))
+
+
+def owner_of(name: str) -> str:
+    """Whose rows stand together, and within whom two rows with the same key are copies."""
+    columns = CONTRACTS[name].columns
+    return next(c for c in ("organization_id", "deal_id", "user_id") if c in columns)
 
 
 def check(name: str, frame: pd.DataFrame) -> None:

@@ -24,24 +24,19 @@ import tempfile
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, Field, ValidationError
 
-from tierwise import engine, files, lifecycle, snapshot, tables
+from tierwise import crm, engine, files, lifecycle, snapshot
 from tierwise import examples as ex
 from tierwise import features as ft
 from tierwise.files import InputError
 
-POST_NUMBERS = {
-    "post_title_length": "title_length_count",
-    "post_description_length": "description_length_count",
-    "post_screening_questions": "screening_questions_count",
-}
-POST_FLAGS = {"post_salary": "salary", "post_photo": "photo"}
-CONTACTS = ("call_done", "call_missed", "mail_done", "meeting_done", "meeting_missed")
-PROFILE = {"organizations": ["industry", "country", "employees_count"], "persons": ["job_title"]}
+Days = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+ROW_COLUMNS = ["deal_id", "as_of", "outcome", "outcome_known_at", "excluded"]
 
 
 Families = dict[str, list[ft.Feature]]
@@ -65,7 +60,7 @@ def of_deal(windows: list[Any]) -> Families:
     return {
         "client profile": [ft.last("value")],
         "contact": [
-            *counted(["contact", *CONTACTS], windows),
+            *counted(["contact", *crm.CONTACTS], windows),
             *map(ft.recency, ["contact", "call_done", "meeting_done"]),
             ft.share("call_done", "call"),
             ft.total("call_done"),
@@ -81,8 +76,8 @@ def of_organization(
         "effort": [
             *counted(["effort", "post", *effort], windows),
             *map(ft.recency, ["effort", "post"]),
-            *map(ft.last, POST_NUMBERS),
-            *(ft.share(flag, "post") for flag in POST_FLAGS),
+            *map(ft.last, crm.POST_NUMBERS),
+            *(ft.share(flag, "post") for flag in crm.POST_FLAGS),
             ft.faded("effort", half_life_days),
         ],
         "value received": [
@@ -100,10 +95,53 @@ def of_organization(
     }
 
 
+class Question(BaseModel, extra="forbid", strict=True):
+    """What params.yaml must say, with its types."""
+
+    entity: str
+    outcome_horizon_days: Days
+    score_every_days: Days
+    lookback_days: list[Days]
+    half_life_days: Days
+    stages: Annotated[list[str], Field(min_length=1)]
+    effort: list[str]
+    value: list[str]
+    engine: str
+
+
+def checked(question: dict[str, Any]) -> dict[str, Any]:
+    """The question as it is. Raises InputError for the first thing that can't be asked."""
+    try:
+        Question(**question)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(
+            f"params.yaml, question.{place}: {first['msg']}; it is {first['input']!r}. See the "
+            "comments at the head of src/tierwise/applications/leads.py."
+        ) from None
+    for name in ("lookback_days", "stages"):
+        refuse(name, [item for item in question[name] if question[name].count(item) > 1], "twice")
+    types = [*question["effort"], *question["value"]]
+    refuse("effort and value", [item for item in types if types.count(item) > 1], "twice")
+    refuse(
+        "effort and value", [item for item in types if item in crm.OWN_NAMES], "as a type of event"
+    )
+    return question
+
+
+def refuse(place: str, items: list[Any], how: str) -> None:
+    if items:
+        raise InputError(
+            f"params.yaml: {place} of the question names {items[0]!r} {how}. Each name stands "
+            f"once, and these have a meaning of their own: {', '.join(sorted(crm.OWN_NAMES))}."
+        )
+
+
 def groups(question: dict[str, Any], types: list[str]) -> dict[str, list[str]]:
     """Names for several kinds of events. types: all types of events in the table `events`."""
     return {
-        "contact": list(CONTACTS),
+        "contact": list(crm.CONTACTS),
         "call": ["call_done", "call_missed"],
         "effort": ["post", *question["effort"]],
         "value_received": question["value"],
@@ -113,6 +151,7 @@ def groups(question: dict[str, Any], types: list[str]) -> dict[str, list[str]]:
 
 def read(source: Path, question: dict[str, Any]) -> dict[str, Any]:
     """What the snapshot says of itself, and where it lies. InputError where there is none."""
+    checked(question)
     return snapshot.about(source) | {"folder": source}
 
 
@@ -132,7 +171,7 @@ def contents(raw: dict[str, Any]) -> pd.DataFrame:
 def dated(question: dict[str, Any]) -> list[str]:
     """Columns that hold what was known then; the others are custom fields without a history."""
     made = [f.name for part in declared(question).values() for fs in part.values() for f in fs]
-    return [*(name for names in PROFILE.values() for name in names), "team", *made]
+    return [*(name for names in crm.PROFILE.values() for name in names), "team", *made]
 
 
 def undecided(raw: dict[str, Any], question: dict[str, Any]) -> None:
@@ -151,13 +190,12 @@ def build(
         )
         rows = pd.concat([files.read_parquet(path) for path in paths], ignore_index=True)
     rows = rows.sort_values(["as_of", "deal_id"], kind="stable", ignore_index=True)
-    censored = rows["outcome"].isna()
-    kept = rows[~censored].reset_index(drop=True)
+    kept = rows[rows["excluded"] == ""].reset_index(drop=True)
+    excluded = rows.loc[rows["excluded"] != "", "excluded"].value_counts()
     check(kept, question)
     examples = kept[["as_of", "outcome", "outcome_known_at"]]
     examples.insert(0, "entity_id", kept["deal_id"].astype(str))
-    columns = kept.drop(columns=["deal_id", "as_of", "outcome", "outcome_known_at"])
-    return examples, columns, {"horizon not over yet": int(censored.sum())} if any(censored) else {}
+    return examples, kept.drop(columns=ROW_COLUMNS), excluded.sort_index().to_dict()
 
 
 def check(rows: pd.DataFrame, question: dict[str, Any]) -> None:
@@ -174,16 +212,15 @@ def check(rows: pd.DataFrame, question: dict[str, Any]) -> None:
 def examine(part: Path, question: dict[str, Any], until: pd.Timestamp) -> pd.DataFrame:
     """All examples of one partition with their outcome and columns.
 
-    Columns: deal_id, as_of, outcome (NaN: horizon not over), outcome_known_at, then the features.
+    Columns: deal_id, as_of, outcome, outcome_known_at, excluded (why there is no outcome, or ""),
+    then the features.
     """
     deals = snapshot.read(part, "deals")
     statuses = lifecycle.statuses(snapshot.read(part, "deal_changes"))
     rows = entities(deals, statuses, question, until)
     horizon = question["outcome_horizon_days"]
     rows = rows.join(lifecycle.outcome(statuses, rows, horizon, until))
-    return rows[["deal_id", "as_of", "outcome", "outcome_known_at"]].join(
-        known(part, deals, rows, question)
-    )
+    return rows[ROW_COLUMNS].join(known(part, deals, rows, question))
 
 
 def entities(
@@ -211,71 +248,16 @@ def known(
 ) -> pd.DataFrame:
     """What was known of each row: profile first, then the declared features, family by family."""
     changes = snapshot.read(part, "deal_changes")
-    events = snapshot.read(part, "events")
+    events = crm.product_events(part)
     streams = {
-        "deal_id": deal_events(part, deals, changes, question["stages"]),
-        "organization_id": organization_events(part, events),
+        "deal_id": crm.deal_events(part, deals, changes, question["stages"]),
+        "organization_id": crm.organization_events(part, events),
     }
     members = groups(question, sorted(events["type"].unique()))
-    found = [profile(part, deals, rows), team(part, changes, rows)]
+    custom = crm.custom_fields(deals, [*dated(question), *ROW_COLUMNS])
+    found = [custom.loc[rows["deal_id"]].set_axis(rows.index), crm.profile(part, rows)]
+    found.append(crm.team(part, changes, rows))
     for key, families in declared(question).items():
         wanted = [feature for family in families.values() for feature in family]
         found.append(ft.compute(wanted, members, streams[key], rows[key], rows["as_of"]))
     return pd.concat(found, axis=1)
-
-
-def profile(part: Path, deals: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Client profile as it was known then; custom fields of the deal as they are now."""
-    contract = [name for name in tables.CONTRACTS["deals"].columns if name != "source"]
-    own = deals.set_index("deal_id").drop(columns=contract, errors="ignore")
-    numbers = {name: "float64" for name in own if pd.api.types.is_numeric_dtype(own[name])}
-    found = [own.astype(numbers).loc[rows["deal_id"]].set_axis(rows.index)]
-    for name, columns in PROFILE.items():
-        key = tables.KEYS[name][0]
-        versions = snapshot.read(part, name)
-        found.append(ft.last_known(versions, key, rows[key].fillna(-1), rows["as_of"], columns))
-    return pd.concat(found, axis=1)
-
-
-def team(part: Path, changes: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
-    """The team that owned the deal then: where it is worked on, without naming who."""
-    own = changes[changes["field"] == "owner"].astype({"new_value": "int64"})
-    owner = ft.last_known(own, "deal_id", rows["deal_id"], rows["as_of"], ["new_value"])
-    teams = snapshot.read(part, "users").set_index("user_id")["team"]
-    return owner["new_value"].map(teams).rename("team")
-
-
-def deal_events(
-    part: Path, deals: pd.DataFrame, changes: pd.DataFrame, stages: list[str]
-) -> pd.DataFrame:
-    """Opening, stages, values and contacts as one stream by deal."""
-    opened = ft.stream(deals["deal_id"], deals["known_at"], deals["occurred_at"], "opened")
-    moves, values = (changes[changes["field"] == field] for field in ("stage", "value"))
-    numbers = (
-        lifecycle.stage_number(moves["new_value"], stages),
-        values["new_value"].astype("float64"),
-    )
-    streams = [opened]
-    for own, event, amount in zip((moves, values), ("stage", "value"), numbers, strict=True):
-        times = own["known_at"], own["occurred_at"]
-        streams.append(ft.stream(own["deal_id"], *times, event, amount))
-    done = snapshot.read(part, "activities")
-    kind = done["type"] + np.where(done["done"], "_done", "_missed")
-    contacts = ft.stream(
-        done["deal_id"], done["known_at"], done["occurred_at"], kind, done["duration_minutes"]
-    )
-    return ft.together([*streams, contacts, *lifecycle.inherited(contacts, changes)])
-
-
-def organization_events(part: Path, events: pd.DataFrame) -> pd.DataFrame:
-    """Product events, job posts and ad clicks as one stream by organisation."""
-    posts, clicks = snapshot.read(part, "job_posts"), snapshot.read(part, "ad_clicks")
-
-    def as_stream(table: pd.DataFrame, event: Any, amount: Any = np.nan) -> pd.DataFrame:
-        times = table["known_at"], table["occurred_at"]
-        return ft.stream(table["organization_id"], *times, event, amount)
-
-    streams = [as_stream(events, events["type"], events["amount"]), as_stream(posts, "post")]
-    streams += [as_stream(posts, event, posts[name]) for event, name in POST_NUMBERS.items()]
-    streams += [as_stream(posts[posts[name]], event) for event, name in POST_FLAGS.items()]
-    return ft.together([*streams, as_stream(clicks, "ad_click", clicks["cost_eur"])])
