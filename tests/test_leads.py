@@ -251,6 +251,7 @@ WRONG = [
     ("effort", ["download"], "'download' twice"),
     ("value", [None], "valid string"),
     ("halflife_days", 7, "Extra inputs"),
+    ("effort", ["invoise"], "'invoise', but no event has this type. The types are: .*invoice"),
 ]
 
 

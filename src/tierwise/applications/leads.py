@@ -152,7 +152,17 @@ def groups(question: dict[str, Any], types: list[str]) -> dict[str, list[str]]:
 def read(source: Path, question: dict[str, Any]) -> dict[str, Any]:
     """What the snapshot says of itself, and where it lies. InputError where there is none."""
     checked(question)
-    return snapshot.about(source) | {"folder": source}
+    about = snapshot.about(source)
+    seen: set[str] = set()
+    for part in snapshot.parts(source):
+        seen.update(snapshot.read(part, "events", ["type"])["type"].unique())
+    unseen = [name for name in (*question["effort"], *question["value"]) if name not in seen]
+    if unseen:
+        raise InputError(
+            f"params.yaml: effort and value of the question name {unseen[0]!r}, but no event has "
+            f"this type. The types are: {', '.join(sorted(seen)[:40])}."
+        )
+    return about | {"folder": source}
 
 
 def size(raw: dict[str, Any]) -> tuple[str, int]:
