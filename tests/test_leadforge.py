@@ -23,6 +23,7 @@ from tierwise import adopt, dataset, evaluation, files, leakage, notebook, scori
 from tierwise import examples as ex
 from tierwise import snapshot as snapshots
 from tierwise.applications import leads
+from tierwise.crm import PROFILE
 from tierwise.files import STEPS
 
 ROOT = Path(__file__).parents[1]
@@ -189,8 +190,8 @@ def test_no_honest_custom_field_is_refused(project):
     honest = {
         "source",
         *leadforge.BANDS,
-        *leads.PROFILE["persons"],
-        *leads.PROFILE["organizations"],
+        *PROFILE["persons"],
+        *PROFILE["organizations"],
     }
     assert honest <= kept
     assert {"contact_count", "opened_recency_days", "effort_count", *RECKONED} <= kept
