@@ -117,8 +117,8 @@ def benchmarks():
     return [
         f"122 features of 800,000 rows from 10 million events take "
         f"{ours['cpu_ratio_to_read_write']:.1f} times the processor time of reading the events and "
-        f"writing the result, and {ours['peak_memory_mb']:,} MB. The best formulations that we "
-        f"know take, in units of ours: {peers[0]}, {peers[1]}. The same on Spark, on one machine: "
+        f"writing the result, and {ours['peak_memory_mb']:,} MB. The peers as written in "
+        f"`benchmarks/peers` take, in units of ours: {peers[0]}, {peers[1]}. The same on Spark, on one machine: "
         f"{spark:.1f}. From 10 to 50 million events, processor time grows with the power "
         f"{power:.2f} and memory to {most['peak_memory_mb']:,} MB.",
         "",
