@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from tierwise import adopt as adoption
 from tierwise import cli, leakage
 from tierwise.applications import table as question
+from tierwise.files import STEPS, InputError
 from tierwise.notebook import read_notebook
 
 REPOSITORY = Path(__file__).parents[1]
@@ -25,7 +27,6 @@ applications:
 
 # the end
 """
-STEPS = ("build_features", "compare_models", "select_threshold", "validate_tiers", "export_model")
 
 
 class Result(NamedTuple):
@@ -526,6 +527,47 @@ def test_dates_after_the_decision_and_columns_of_wins_only_are_quarantined(adopt
     printed = flat("\n".join(lines))
     assert "next_visit 100% of its dates lie after the decision" in printed
     assert "contract filled in after the outcome" in printed
+
+
+def test_a_field_written_when_a_case_ends_is_quarantined_though_wins_and_losses_have_it(adopt):
+    frame = leads(900)
+    frame["won"] = frame["won"].where(frame.index % 3 != 0, "in trial")
+    frame["note"] = frame["visits"].where(frame["won"] != "in trial")
+    printed = adopt(frame, "--time", "created_at").out
+    assert any(
+        line.startswith("note") and line.endswith("quarantined") for line in printed.splitlines()
+    )
+    assert "note filled at closing: 100 percentage points" in flat(printed)
+
+
+# Who looks after a case
+
+
+def looked_after(project, owner):
+    leads().assign(rep=["ann", "bob", None] * 80).to_csv(project / "leads.csv", index=False)
+    return adoption.Answers(project / "leads.csv", "mine", "won", time="created_at", owner=owner)
+
+
+def test_the_owner_is_written_down_counted_and_stays_a_column(project):
+    found = adoption.examine(looked_after(project, "rep"), project)
+    assert found.section["build_features"]["question"]["owner_column"] == "rep"
+    assert found.facts["owner"] == "'rep', 2 of them"
+    assert "rep" in set(found.audit["column"])
+
+
+def test_without_an_owner_the_section_says_so(project):
+    found = adoption.examine(looked_after(project, None), project)
+    assert found.section["build_features"]["question"]["owner_column"] is None
+    assert "owner" not in found.facts
+
+
+@pytest.mark.parametrize(
+    ("owner", "says"),
+    [("rpe", "The owner column 'rpe' is not in the file"), ("won", "both --outcome and --owner")],
+)
+def test_an_owner_that_can_not_be_is_refused(project, owner, says):
+    with pytest.raises(InputError, match=says):
+        adoption.examine(looked_after(project, owner), project)
 
 
 # Refusals

@@ -302,6 +302,56 @@ def test_building_leaves_the_table_alone():
     pd.testing.assert_frame_equal(raw, before)
 
 
+# owners
+
+
+def test_without_an_owner_column_nobody_looks_after_any_row():
+    for table in (TABLE, TABLE | {"owner_column": None}):
+        kept, _, _ = question.build(deals(), table)
+        assert kept["owner_id"].isna().all()
+        assert kept["owner_id"].dtype == "str"
+
+
+@pytest.mark.parametrize("people", [[7, 8, None], ["7", "8 ", None], [7.0, 8.0, np.nan]])
+def test_each_row_keeps_its_owner_and_the_column_stays_a_feature(people):
+    raw = deals().assign(rep=(people * 14)[:40])
+    kept, columns, _ = question.build(raw, TABLE | {"owner_column": "rep"})
+    number = kept["entity_id"].str[1:].astype(int)
+    assert kept["owner_id"].isna().equals(number % 3 == 2)
+    known = kept["owner_id"].notna()
+    assert kept.loc[known, "owner_id"].eq((7 + number % 3).astype(str)[known]).all()
+    assert "rep" in columns
+
+
+def test_an_owner_column_that_is_not_there_is_named_with_its_role():
+    with pytest.raises(InputError, match="The owner column 'rpe' is not in the file"):
+        question.build(deals(), TABLE | {"owner_column": "rpe"})
+
+
+# rows that are open
+
+
+def test_open_rows_are_those_left_out_as_open_with_the_columns_of_the_others():
+    raw = pd.concat([deals(), deals().iloc[[4]]], ignore_index=True)  # a copy of an open row
+    raw.loc[9, "engaged"] = pd.NaT  # was open
+    kept, columns, excluded = question.build(raw, TABLE)
+    who, said = question.open_rows(raw, TABLE)
+    assert len(who) == len(said) == excluded["outcome still open"] == 7
+    assert list(who) == ["as_of", "entity_id"]
+    assert list(said) == list(columns)
+    assert who["as_of"].is_monotonic_increasing
+    own = raw.set_index("deal_id").loc[who["entity_id"]]
+    assert (own["result"] == "open").sum() == 8  # the copy stands behind its first row
+    assert not set(who["entity_id"]) & set(kept["entity_id"])
+    first = raw.drop_duplicates("deal_id").set_index("deal_id").loc[who["entity_id"]]
+    assert said["seats"].tolist() == first["seats"].tolist()
+
+
+def test_where_every_case_has_ended_there_are_no_open_rows():
+    decided = deals().query("result != 'open'").reset_index(drop=True)
+    assert question.open_rows(decided, TABLE) is None
+
+
 # features
 
 
@@ -363,15 +413,17 @@ def test_rows_known_later_change_no_earlier_example_and_no_earlier_feature():
     edge = pd.Timestamp("2026-03-25")
     raw = deals()
     raw["engaged"] += pd.to_timedelta(np.arange(40), unit="h")
+    raw["rep"] = np.where(raw.index % 4 == 0, "ann", "bob")
     late = raw["engaged"] >= edge
     altered = raw.copy()
+    altered.loc[late, "rep"] = "eve"
     altered.loc[late, "seats"] = 10**6
     altered.loc[late, "region"] = "moon"
     altered.loc[late, "founded"] += pd.Timedelta(days=5)
     altered.loc[late, "result"] = altered.loc[late, "result"].map({"won": "lost", "lost": "won"})
     found = []
     for table in (raw, altered):
-        kept, columns, _ = question.build(table, TABLE)
+        kept, columns, _ = question.build(table, TABLE | {"owner_column": "rep"})
         features, _ = dataset.ready(columns, kept["as_of"])
         early = kept["as_of"] < edge
         found.append((kept[early], features[early]))

@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
-from tierwise import calibration
+from tierwise import calibration, unlabelled
 
 GRID = np.linspace(0, 1, 401)
 METHODS = pytest.mark.parametrize("method", calibration.METHODS)
@@ -18,8 +19,8 @@ METHODS = pytest.mark.parametrize("method", calibration.METHODS)
 
 def in_halves(score, won):
     """The methods fitted on the first half of the rows and judged on the second."""
-    earlier = np.arange(len(score)) < len(score) // 2
-    return calibration.compare(score, won, earlier, ~earlier)
+    period = np.arange(len(score)) * 2 // len(score)
+    return calibration.compare(score, won, period, period + 1)
 
 
 def simulated(intercept, slope, count=20_000, seed=0):
@@ -94,16 +95,29 @@ def test_a_map_survives_being_written_as_json(method):
 @pytest.mark.parametrize("only", [0.0, 1.0])
 def test_one_class_only_gives_a_map_that_does_not_fall(method, only):
     score, _, _ = simulated(0, 1, 200)
-    chance = calibration.apply(calibration.fit(method, score, np.full(200, only)), GRID)
-    assert (np.diff(chance) >= -1e-9).all()
-    if method != "none":
-        assert (
-            abs(
-                calibration.apply(calibration.fit(method, score, np.full(200, only)), score).mean()
-                - only
-            )
-            < 0.01
-        )
+    calibrator = calibration.fit(method, score, np.full(200, only))
+    assert (np.diff(calibration.apply(calibrator, GRID)) >= -1e-9).all()
+    mean = calibration.apply(calibrator, score).mean()
+    if method == "sliding":
+        assert abs(mean - only) < abs(score.mean() - only) / 3
+    elif method != "none":
+        assert mean == pytest.approx(0.5 / 201 if only == 0 else 200.5 / 201)
+
+
+@METHODS
+def test_without_a_row_every_method_leaves_chances_as_they_are(method):
+    nothing = np.array([])
+    calibrator = calibration.fit(method, nothing, nothing)
+    assert calibrator == calibration.straight(method, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic", "venn_abers"])
+def test_fewer_than_fifty_rows_tell_a_level_and_no_shape(method):
+    score, won, _ = simulated(0.5, 1.5, 50)
+    few = calibration.fit(method, score[:49], won[:49])
+    assert few == calibration.fit("prior", score[:49], won[:49]) | {"method": method}
+    enough = calibration.fit(method, score, won)
+    assert enough["slope"] != 1.0
 
 
 @METHODS
@@ -119,11 +133,12 @@ def test_a_constant_score_is_mended_in_level_only(method):
     score = np.full(200, 0.5)
     chance = calibration.apply(calibration.fit(method, score, won), score)
     assert len(set(chance)) == 1
-    assert chance[0] == pytest.approx(0.5 if method == "none" else 0.3, abs=0.005)
+    right = {"none": 0.5, "sliding": 0.316}.get(method, 0.3)
+    assert chance[0] == pytest.approx(right, abs=0.005)
 
 
 def test_an_unknown_method_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="'beta' is unknown; choose one of none, prior, sigmoid"):
+    with pytest.raises(ValueError, match="'beta' is unknown; choose one of none, prior, sliding"):
         calibration.fit("beta", np.array([0.5]), np.array([1.0]))
 
 
@@ -201,12 +216,6 @@ def test_isotonic_has_no_jump_for_float32_to_fall_on_either_side_of():
     assert np.abs(exact - rounded).max() < 1e-4
 
 
-def test_isotonic_of_a_few_rows_is_one_level_near_their_share_of_wins():
-    won = np.r_[np.ones(8), np.zeros(32)]
-    chance = calibration.apply(calibration.fit("isotonic", np.linspace(0.1, 0.9, 40), won), GRID)
-    np.testing.assert_allclose(chance, 8.5 / 41)
-
-
 def test_isotonic_does_not_fall_where_a_short_step_is_pulled_further_off_one_than_a_long_one():
     """995 wins of 1000 are (995.5 / 1001) = 0.9945; 50 of 50 above them only 50.5 / 51 = 0.9902."""
     score = np.r_[np.linspace(0.5, 0.8, 1000), np.linspace(0.85, 0.95, 50)]
@@ -234,8 +243,117 @@ def test_steps_are_joined_until_each_holds_fifty_rows_and_lose_none():
 def test_the_joined_line_is_numpys_interpolation_of_its_points(points):
     x, y = map(np.array, points)
     z = np.linspace(-6, 6, 101)
-    found = logit(calibration.apply(calibration.joined(x, y), expit(z)))
+    found = logit(calibration.apply(calibration.joined("isotonic", x, y), expit(z)))
     np.testing.assert_allclose(found, np.interp(z, x, y), atol=1e-6)
+
+
+def test_a_knot_without_a_bend_is_left_out():
+    straight = calibration.joined("isotonic", np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
+    assert straight["knots"] == [0.0, 2.0]
+
+
+# sliding
+
+
+def test_sliding_looks_at_the_latest_thousand_rows_only():
+    old, new = simulated(3.0, 1.0, 5000), simulated(-1.0, 1.0, 1000, seed=1)
+    score, won = np.r_[old[0], new[0]], np.r_[old[1], new[1]]
+    assert calibration.fit("sliding", score, won) == calibration.fit("sliding", new[0], new[1])
+
+
+def test_sliding_is_the_ridge_regression_of_statsmodels():
+    score, won, _ = simulated(-0.8, 0.6, 600)
+    z = logit(score)
+    columns = np.column_stack([np.ones(600), z - z.mean()])
+    model = sm.GLM(won, columns, family=sm.families.Binomial(), offset=z)
+    penalty = np.array([calibration.LEVEL_PENALTY, calibration.SLOPE_PENALTY]) / 600
+    level, turn = model.fit_regularized(alpha=penalty, L1_wt=0.0).params
+    found = calibration.fit("sliding", score, won)
+    assert found["slope"] == pytest.approx(1 + turn, abs=1e-4)
+    assert found["intercept"] == pytest.approx(level - turn * z.mean(), abs=1e-4)
+
+
+def test_three_losses_move_sliding_less_than_they_move_the_level_alone():
+    score, lost = np.full(3, 0.3), np.zeros(3)
+    moved = [
+        calibration.apply(calibration.fit(method, score, lost), score)[0]
+        for method in ("none", "sliding", "prior")
+    ]
+    assert moved[0] == pytest.approx(0.3)
+    assert moved[2] == pytest.approx(0.5 / 4)
+    assert moved[2] < moved[1] < moved[0]
+
+
+def test_many_rows_outweigh_the_penalty_of_sliding():
+    score, won, _ = simulated(-1.0, 0.7, 1000)
+    found, free = (calibration.fit(method, score, won) for method in ("sliding", "sigmoid"))
+    assert found["intercept"] == pytest.approx(free["intercept"], abs=0.1)
+    assert found["slope"] == pytest.approx(free["slope"], abs=0.1)
+
+
+# venn_abers
+
+
+def test_venn_abers_pairs_are_those_of_the_venn_abers_package():
+    """venn-abers 1.5.4:
+
+    va = VennAbers(); va.fit(np.c_[1 - s, s], y); va.predict_proba(np.c_[1 - u, u])[1]
+    """
+    s = np.array([0.1, 0.2, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+    y = np.array([0.0, 0, 1, 0, 0, 1, 0, 1, 1, 1])
+    low, high = calibration.venn_abers_pair(s, y, np.unique(s))
+    np.testing.assert_allclose(low, [0, 0.2, 0.2, 0.2, 1 / 3, 1 / 3, 0.5, 2 / 3, 0.75], atol=1e-12)
+    np.testing.assert_allclose(high, [1 / 3, 0.4, 0.4, 0.5, 2 / 3, 2 / 3, 1, 1, 1], atol=1e-12)
+
+
+@given(both=scores_and_outcomes)
+def test_venn_abers_pairs_rise_and_enclose_a_chance_that_is_never_certain(both):
+    low, high = calibration.venn_abers_pair(*both, np.unique(both[0]))
+    assert (low <= high + 1e-12).all()
+    assert (low < 1).all()
+    assert (high > 0).all()
+    assert (np.diff(low) >= -1e-12).all()
+    assert (np.diff(high) >= -1e-12).all()
+
+
+def test_venn_abers_has_the_merged_chance_at_its_points_and_is_flat_beyond_them():
+    score, won, _ = simulated(0.4, 0.6, 3000)
+    calibrator = calibration.fit("venn_abers", score, won)
+    middles = np.quantile(score, [0.31, 0.5 + 0.01, 0.79], method="inverted_cdf")
+    low, high = calibration.venn_abers_pair(score, won, middles)
+    merged = high / (1 - low + high)
+    np.testing.assert_allclose(calibration.apply(calibrator, middles), merged, atol=1e-9)
+    ends = np.quantile(score, [0.01, 0.99], method="inverted_cdf")
+    beyond = calibration.apply(calibrator, np.r_[0.0, ends, 1.0])
+    np.testing.assert_allclose(beyond[[0, 3]], beyond[[1, 2]], rtol=1e-9)
+
+
+# forward: what was known when
+
+
+def history(period_count=6, size=400, intercept=0.0, slope=1.0, lag=1, seed=0):
+    """Scores, outcomes, periods and when outcomes were known, `lag` periods later."""
+    score, won, _ = simulated(intercept, slope, period_count * size, seed)
+    period = np.repeat(np.arange(period_count), size)
+    return score, won, period, period + lag
+
+
+@METHODS
+def test_no_outcome_known_later_changes_the_chances_of_a_period(method):
+    score, won, period, known_from = history(4, 300, 0.6, 0.7, lag=2)
+    before = calibration.forward(method, score, won, period, known_from)
+    changed = np.where(known_from > 2, 1 - won, won)
+    after = calibration.forward(method, score, changed, period, known_from)
+    np.testing.assert_array_equal(after[period <= 2], before[period <= 2])
+    if method != "none":
+        assert not np.array_equal(after[period == 3], before[period == 3])
+
+
+def test_a_period_without_a_known_past_is_not_judged():
+    score, won, period, known_from = history(4, 100, lag=2)
+    chance = calibration.forward("prior", score, won, period, known_from)
+    assert np.isnan(chance[period < 2]).all()
+    assert np.isfinite(chance[period >= 2]).all()
 
 
 # compare and choose
@@ -249,12 +367,46 @@ def test_methods_are_judged_on_the_later_half_only():
     loss = -np.mean(np.log(np.where(won[half:] == 1, chance, 1 - chance)))
     assert found.loc["sigmoid", "log_loss"] == pytest.approx(loss)
     assert found.loc["sigmoid", "brier"] == pytest.approx(np.mean((won[half:] - chance) ** 2))
-    assert list(found.index) == ["none", "prior", "sigmoid", "isotonic"]
+    assert list(found.index) == [*calibration.METHODS, unlabelled.EM]
+
+
+def test_the_change_of_log_loss_is_the_difference_of_log_losses():
+    found = calibration.compare(*history(5, 200, -0.7, 0.8)).set_index("method")
+    difference = found["log_loss"] - found.loc["none", "log_loss"]
+    np.testing.assert_allclose(found["log_loss_change"], difference, atol=1e-12)
+    assert found.loc["none", "interval"] == [0.0, 0.0]
+
+
+def test_a_correction_that_is_needed_in_every_period_has_an_interval_below_zero():
+    found = calibration.compare(*history(8, 400, 1.0)).set_index("method")
+    for method in calibration.METHODS[1:]:
+        low, high = found.loc[method, "interval"]
+        assert low < found.loc[method, "log_loss_change"] < high < 0
+
+
+def test_with_two_periods_nothing_is_known_of_the_luck_of_the_one_that_judges():
+    found = calibration.compare(*history(2, 400, 1.0)).set_index("method")
+    assert found.loc["prior", "log_loss_change"] < 0
+    assert found.loc["prior", "interval"] == [-calibration.WORST_LOSS, calibration.WORST_LOSS]
+
+
+def test_with_one_period_nothing_is_judged_and_none_is_chosen():
+    found = calibration.compare(*history(1))
+    assert found[["log_loss", "brier", "calibration_error"]].isna().all(axis=None)
+    assert found["not_offered"].iloc[-1] == "there was no earlier period to try it on"
+    assert calibration.choose(found, 0.001) == "none"
+
+
+def test_a_past_of_one_class_is_compared_all_the_same():
+    score, _, period, known_from = history(4, 60)
+    found = calibration.compare(score, np.zeros(240), period, known_from)
+    assert found["log_loss"].notna().all()
 
 
 def test_a_half_without_a_win_is_compared_all_the_same():
     found = in_halves(np.linspace(0.1, 0.9, 100), np.repeat([0.0, 1.0], 50))
-    assert found[["log_loss", "brier", "calibration_error"]].notna().all(axis=None)
+    numbers = found[["log_loss", "brier", "calibration_error"]]
+    assert numbers.notna().all(axis=None)
 
 
 def test_comparing_finds_the_correction_that_the_data_need():
@@ -263,9 +415,26 @@ def test_comparing_finds_the_correction_that_the_data_need():
     assert calibration.choose(in_halves(*simulated(0.5, 0.3)[:2]), 0.001) == "sigmoid"
 
 
+def test_under_drift_the_latest_rows_are_worth_more_than_all():
+    random = np.random.default_rng(0)
+    period = np.repeat(np.arange(8), 800)
+    score = expit(random.normal(-2, 1, len(period)))
+    won = (random.random(len(period)) < expit(logit(score) + 0.4 * period)).astype(float)
+    found = calibration.compare(score, won, period, period + 1)
+    assert calibration.choose(found, 0.001) == "sliding"
+
+
 @pytest.mark.parametrize(
-    ("tolerance", "method"), [(0.0, "isotonic"), (0.0011, "sigmoid"), (0.0101, "none")]
+    ("tolerance", "method"),
+    [(0.0, "isotonic"), (0.0011, "sigmoid"), (0.0051, "sliding"), (0.0101, "none")],
 )
 def test_the_simplest_method_within_the_tolerance_is_chosen(tolerance, method):
-    found = pd.DataFrame({"method": calibration.METHODS, "log_loss": [0.510, 0.512, 0.501, 0.500]})
+    losses = [0.510, 0.512, 0.505, 0.501, 0.500, 0.503]
+    found = pd.DataFrame({"method": calibration.METHODS, "log_loss": losses})
     assert calibration.choose(found, tolerance) == method
+
+
+def test_the_correction_without_labels_is_never_chosen():
+    names = [*calibration.METHODS, unlabelled.EM]
+    found = pd.DataFrame({"method": names, "log_loss": [0.5] * 6 + [0.1], "not_offered": ""})
+    assert calibration.choose(found, 0.0) == "none"

@@ -8,7 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import calibration, card, export, files, imports, models, scoring
+from tierwise import (
+    calibration,
+    card,
+    context,
+    export,
+    files,
+    imports,
+    models,
+    preparation,
+    rolling,
+    scoring,
+    tiers,
+)
 
 ROWS = 1200
 RARE, COMMON = "Rarely Seen", "Often Seen"
@@ -21,7 +33,7 @@ def table(rows=ROWS):
     amount = random.normal(size=rows).astype("float32")
     source = random.choice(["web", "fair"], rows).astype(object)
     source[:19] = RARE
-    source[19 : 19 + models.CATEGORY_MIN_COUNT] = COMMON
+    source[19 : 19 + preparation.CATEGORY_MIN_COUNT] = COMMON
     features = pd.DataFrame({"amount": amount, "twice": 2 * amount, "source": source})
     features.loc[::50, ["amount", "twice"]] = np.nan
     return features, (random.random(rows) < 1 / (1 + np.exp(-amount))).astype(float)
@@ -31,9 +43,9 @@ def tier(name, count, wins, interval):
     return {"name": name, "count": count, "wins": wins, "rate": wins / count, "interval": interval}
 
 
-def steps_of(verdict="supported", calibrator=None):
+def steps_of(verdict="supported", calibrator=None, way=tiers.FROZEN, threshold=0.13571):
     """What the earlier steps measured, in numbers that stand nowhere else."""
-    tiers = [
+    converted = [
         tier("A", 1307, 411, [0.2898, 0.3401]),
         tier("B", 1709, 233, [0.1209, 0.1533]),
         tier("C", 2903, 101, [0.0287, 0.0421]),
@@ -55,12 +67,14 @@ def steps_of(verdict="supported", calibrator=None):
             "data_version": "fedcba987654",
         },
         "compare_models": {"candidate": "logistic_regression"},
-        "select_threshold": {"calibrator": calibrator, "threshold": 0.13571},
+        "select_threshold": {"calibrator": calibrator, "threshold": threshold},
         "validate_tiers": {
             "verdict": verdict,
+            "way": way,
+            "tier_shares": {"A": 0.2, "B": 0.3, "C": 0.5},
             "sentence": "A / B / C converted at 31 / 14 / 3 % of 1,307 / 1,709 / 2,903 later rows.",
-            "cuts": {"A": 0.4183219, "B": 0.2291847},
-            "tiers": tiers if verdict != "cannot rank" else [],
+            "cuts": {"A": 0.4183219, "B": 0.2291847} if way == tiers.FROZEN else {},
+            "tiers": converted if verdict != "cannot rank" else [],
             "auc": 0.71323,
             "auc_interval": [0.69871, 0.72839],
         },
@@ -68,7 +82,9 @@ def steps_of(verdict="supported", calibrator=None):
 
 
 def train(folder, features, outcome, name="logistic_regression"):
-    model, _ = models.fit(name, features, outcome)
+    settings = {part: tried[0] for part, tried in models.SEARCHED.items()}
+    blended = {"weights": dict(zip(models.BLENDED, (0.7, 0.4), strict=True)), "intercept": 0.1}
+    model = rolling.fit(name, features, outcome, settings, blended)
     calibrator = calibration.fit("sigmoid", models.chance(model, features), outcome)
     (folder / "model.onnx").write_bytes(export.to_onnx(model, calibrator, features))
     (folder / "model.skops").write_bytes(export.to_skops(model, calibrator))
@@ -80,16 +96,16 @@ def trained(tmp_path_factory):
     return train(tmp_path_factory.mktemp("models"), *table())
 
 
-def build(trained, verdict="supported"):
+def build(trained, verdict="supported", **given):
     """The card of a model that lies where `trained` says."""
     onnx, features, calibrator = trained
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "models_path", lambda _, name: onnx.with_name(name))
-        return card.build("leads", features, steps_of(verdict, calibrator))
+        return card.build("leads", features, steps_of(verdict, calibrator, **given))
 
 
-def write(trained, folder, verdict="supported", checks_count=25):
-    card.write(folder, build(trained, verdict), trained[1], trained[0], checks_count)
+def write(trained, folder, verdict="supported", checks_count=25, **given):
+    card.write(folder, build(trained, verdict, **given), trained[1], trained[0], checks_count)
     return folder
 
 
@@ -131,6 +147,8 @@ def test_card_says_what_a_scorer_must_know(trained, folder):
     assert found["simulated"] is True
     assert found["threshold_chance"] == 0.13571
     assert found["calibration"]["method"] == "sigmoid"
+    assert found["tiers_by"] == tiers.FROZEN
+    assert found["tier_shares"] == {"A": 0.2, "B": 0.3, "C": 0.5}
     assert found["tier_cuts_score"] == {"A": 0.418322, "B": 0.229185}
     assert [(item["name"], item["kind"]) for item in found["columns"]] == [
         ("amount", "number"),
@@ -165,15 +183,17 @@ def test_column_named_like_an_output_keeps_its_name_and_the_card_says_so(tmp_pat
     assert scoring.verify(folder)["checks_count"] == 26
 
 
-@pytest.mark.parametrize("name", ["best_single_column", "logistic_regression"])
+@pytest.mark.parametrize("name", ["best_single_column", "logistic_regression", models.BLEND])
 def test_card_lists_the_inputs_of_the_model_and_no_other_column(tmp_path, name):
     """Whoever feeds what the card lists, with no code of ours, must not be turned away."""
     features, outcome = table()
-    features = features.assign(never="same", still=np.float32(1))
+    level = np.random.default_rng(1).random(ROWS).astype("float32")
+    features = features.assign(never="same", still=np.float32(1), **{context.RATE: level})
     folder = write(train(tmp_path, features, outcome, name), tmp_path / "leads")
     session = scoring.session(folder / "model.onnx")
     listed = [item["name"] for item in files.read_json(folder / "card.json")["columns"]]
     assert listed == [item.name for item in session.get_inputs()]
+    assert (context.RATE in listed) == (name == models.BLEND)
     checks = files.read_json(folder / "checks.json")
     assert checks["columns"] == listed
     feed = {
@@ -213,6 +233,61 @@ def test_every_number_of_the_model_card_comes_from_the_card(folder):
 def test_model_card_says_what_the_card_says_and_nothing_else(folder):
     written = files.read_json(folder / "card.json")
     assert card.markdown(written) == (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
+def lines_of(folder, title):
+    """The lines of MODEL_CARD.md under a heading."""
+    text = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    return text.split(f"## {title}\n\n")[1].split("\n\n##")[0].splitlines()
+
+
+def test_model_card_shows_the_lowest_score_of_each_tier_where_cuts_are_frozen(folder):
+    assert lines_of(folder, "Tiers on later data") == [
+        "| tier | lowest score | rows | converted | 95 % interval |",
+        "|---|---|---|---|---|",
+        "| A | 0.418322 | 1,307 | 31.4% | 29.0% to 34.0% |",
+        "| B | 0.229185 | 1,709 | 13.6% | 12.1% to 15.3% |",
+        "| C | below | 2,903 | 3.5% | 2.9% to 4.2% |",
+    ]
+
+
+def test_model_card_shows_the_part_of_the_list_where_tiers_are_given_by_rank(trained, tmp_path):
+    folder = write(trained, tmp_path / "leads", way=tiers.RANKED)
+    found = files.read_json(folder / "card.json")
+    assert found["tiers_by"] == tiers.RANKED
+    assert found["tier_shares"] == {"A": 0.2, "B": 0.3, "C": 0.5}
+    assert found["tier_cuts_score"] == {}
+    assert card.markdown(found) == (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert lines_of(folder, "Tiers on later data") == [
+        "| tier | by rank within a week | rows | converted | 95 % interval |",
+        "|---|---|---|---|---|",
+        "| A | 0% to 20% of the list | 1,307 | 31.4% | 29.0% to 34.0% |",
+        "| B | 20% to 50% of the list | 1,709 | 13.6% | 12.1% to 15.3% |",
+        "| C | 50% to 100% of the list | 2,903 | 3.5% | 2.9% to 4.2% |",
+    ]
+    assert scoring.verify(folder)["checks_count"] == 26
+
+
+def test_places_of_ranked_tiers_follow_on_one_another_in_any_order_of_names():
+    written = {"tier_cuts_score": {}, "tier_shares": {"hot": 0.05, "warm": 0.15, "cold": 0.8}}
+    places = [card.place(written, name) for name in ("cold", "hot", "warm")]
+    assert places == ["20% to 100% of the list", "0% to 5% of the list", "5% to 20% of the list"]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "line"),
+    [
+        (0.13571, "- contact when `chance` is at least 0.1357"),
+        (0.0, "- contact when `chance` is at least 0.0000"),
+        (None, "- contact when `chance` times the row's value exceeds its cost"),
+    ],
+)
+def test_model_card_says_whom_to_contact_with_one_threshold_or_row_by_row(
+    trained, tmp_path, threshold, line
+):
+    folder = write(trained, tmp_path / "leads", threshold=threshold)
+    assert files.read_json(folder / "card.json")["threshold_chance"] == threshold
+    assert lines_of(folder, "Outputs")[-1] == line
 
 
 def test_refused_columns_are_on_both_cards_and_no_input(trained, folder):
@@ -276,6 +351,8 @@ def test_what_can_not_rank_leaves_without_a_model(trained, tmp_path):
     found = files.read_json(folder / "card.json")
     assert found["model"] is None
     assert found["tiers"] == []
+    assert found["tiers_by"] is None
+    assert found["tier_shares"] == {}
     assert found["tier_cuts_score"] == {}
     assert found["threshold_chance"] is None
     text = (folder / "MODEL_CARD.md").read_text()
@@ -289,6 +366,8 @@ def test_what_is_not_supported_leaves_with_chances_and_without_tiers(trained, tm
     found = files.read_json(folder / "card.json")
     assert found["model"] == "logistic_regression"
     assert found["tiers"] == []
+    assert found["tiers_by"] is None
+    assert found["tier_shares"] == {}
     assert found["tier_cuts_score"] == {}
     assert found["threshold_chance"] == 0.13571
     assert "No tiers are issued: not supported." in (folder / "MODEL_CARD.md").read_text()

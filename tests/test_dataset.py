@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import dataset, examples, leakage, models
+from tierwise import context, dataset, examples, files, leakage, preparation
 from tierwise.files import InputError
 
 YOUNG = {"tune": 0.0, "judge": 0.25}
@@ -75,6 +75,64 @@ def test_saving_twice_writes_the_same_bytes(project):
 def test_loading_what_was_never_saved_says_how_to_make_it(project):
     with pytest.raises(InputError, match="dvc repro"):
         dataset.load("deals")
+
+
+def test_who_looks_after_a_row_is_handed_on_where_somebody_is_named(project):
+    saved = rows().assign(owner_id=np.repeat(["ann", "bob"], 50))
+    dataset.save("deals", saved, columns())
+    loaded, _ = dataset.load("deals")
+    assert list(loaded) == [*dataset.ROW_COLUMNS, "owner_id"]
+    assert dataset.owners(loaded).tolist() == saved["owner_id"].tolist()
+
+
+def test_without_owners_there_is_nobody_to_group_by():
+    assert dataset.owners(rows()) is None
+    assert dataset.owners(rows().assign(owner_id=None)) is None
+    numbered = dataset.owners(rows().assign(owner_id=np.arange(100) % 3))
+    assert set(numbered) == {"0", "1", "2"}
+
+
+def test_what_the_times_are_like_is_no_column_to_rank_by():
+    """It always varies, and would hide that no column of the application does."""
+    still = columns().assign(x=np.float32(1), gap=np.float32(2), kind="same")
+    times = {name: np.arange(100, dtype="float32") for name in context.NAMES}
+    for features in (still, still.assign(**times)):
+        with pytest.raises(InputError, match="No column is left that varies"):
+            dataset.check(rows(), features)
+    dataset.check(rows(), columns().assign(**times))
+
+
+# what a candidate believed of rows that it had not seen
+
+
+def rolled(project, judged, outcome=None):
+    """rolling.parquet with the rows from `judged` on, as compare_models writes it."""
+    number = np.arange(judged, 80)
+    won = rows()["outcome"].to_numpy()[number] if outcome is None else outcome
+    table = pd.DataFrame({"row": number, "period": number // 30, "outcome": won})
+    table = table.assign(known_from=table["period"] + 1)
+    table = table.assign(naive_bayes=number / 100, blend=0.5, base_rate=0.3)
+    files.write_parquet(project / "models/deals/rolling.parquet", table)
+    return table
+
+
+def test_unseen_rows_come_with_the_candidates_own_chances(project):
+    table, table_of_rows = rolled(project, 40), rows()
+    seen, tune = dataset.unseen("deals", table_of_rows, "naive_bayes")
+    assert list(seen) == ["row", "period", "known_from", "outcome", "score", "base_rate"]
+    assert seen["score"].tolist() == table["naive_bayes"].tolist()
+    assert set(seen["base_rate"]) == {0.3}
+    inside = np.flatnonzero(table_of_rows["span"] == "tune")
+    assert tune["row"].tolist() == inside.tolist()
+    assert tune["score"].tolist() == (inside / 100).tolist()
+    assert tune.index.tolist() == list(range(len(inside)))
+
+
+@pytest.mark.parametrize(("judged", "only"), [(78, None), (40, 0.0), (40, 1.0)])
+def test_cuts_need_wins_and_losses_in_the_judged_rows_of_tune(project, judged, only):
+    rolled(project, judged, only)
+    with pytest.raises(InputError, match="Lower history_share or raise tune_share"):
+        dataset.unseen("deals", rows(), "blend")
 
 
 # the account
@@ -185,10 +243,10 @@ def test_a_value_that_few_deals_have_is_not_learned_nor_shown():
     features, deal, _ = looks()
     early = pd.Series(np.arange(len(deal)) < len(deal))
     found = dataset.without_rare(features, deal, early)
-    assert set(found["colour"]) == {"red", "blue", models.RARE}
-    assert set(found["name"]) == {models.RARE}
+    assert set(found["colour"]) == {"red", "blue", preparation.RARE}
+    assert set(found["name"]) == {preparation.RARE}
     pd.testing.assert_series_equal(found["size"], features["size"])
-    assert models.categories_of(found) == {"colour": ["red", "blue"]}
+    assert preparation.categories_of(found) == {"colour": ["red", "blue"]}
 
 
 def test_what_is_frequent_is_decided_on_early_rows_only():
@@ -197,5 +255,5 @@ def test_what_is_frequent_is_decided_on_early_rows_only():
     later = features.copy()
     later.loc[~early, "colour"] = "green"
     found = dataset.without_rare(later, deal, early)
-    assert set(found.loc[~early, "colour"]) == {models.RARE}
+    assert set(found.loc[~early, "colour"]) == {preparation.RARE}
     pd.testing.assert_frame_equal(found[early], dataset.without_rare(features, deal, early)[early])

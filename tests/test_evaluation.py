@@ -1,6 +1,5 @@
-"""Measures against independent libraries, limits and identities; the rolling origin against time."""
+"""Measures against independent libraries, limits and identities."""
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,22 +9,13 @@ from scipy.stats import mannwhitneyu
 from sklearn import metrics
 from statsmodels.stats.proportion import proportion_confint
 
-from tierwise import evaluation, leakage, models, tiers
-from tierwise import examples as ex
-
-SIMPLE = ["base_rate", "best_single_column", "naive_bayes", "logistic_regression"]
-
-
-@pytest.fixture(autouse=True)
-def _one_process():
-    with joblib.parallel_config(backend="sequential"):
-        yield
+from tierwise import evaluation, ranking, tiers
 
 
 def auc_inside(table, name):
     """AUC inside periods of one candidate's chances, counted another way."""
     blocks = [np.flatnonzero(table["period"] == number) for number in table["period"].unique()]
-    return leakage.auc_in_blocks(table["outcome"].to_numpy(), table[name].to_numpy(), blocks)
+    return ranking.auc_in_blocks(table["outcome"].to_numpy(), table[name].to_numpy(), blocks)
 
 
 def scored(count=500, seed=0, lift=1.0, digits=None):
@@ -146,7 +136,7 @@ def test_the_area_under_the_gains_curve_is_auc_times_losses_plus_half_the_wins(d
     curve = tiers.gains(won, chance)
     area = np.trapezoid(np.r_[0, curve["found_share"]], np.r_[0, curve["contacted_share"]])
     rate = won.mean()
-    assert area == pytest.approx(leakage.auc(won, chance) * (1 - rate) + rate / 2)
+    assert area == pytest.approx(ranking.auc(won, chance) * (1 - rate) + rate / 2)
 
 
 def test_the_captured_share_lies_on_the_gains_curve():
@@ -225,7 +215,7 @@ def test_draws_begin_with_the_periods_as_they_are_and_repeat_exactly():
 
 
 def rolled(periods=6, count=80, seed=0, names=("a",), lift=1.0):
-    """A table as rolling_origin gives it, with made-up chances."""
+    """A table as rolling.origin gives it, with made-up chances."""
     random = np.random.default_rng(seed)
     won = (random.random(periods * count) < 0.3).astype(float)
     table = pd.DataFrame(
@@ -336,7 +326,7 @@ def test_rank_p_of_random_orders_is_about_uniform():
         groups = [rows.to_numpy() for _, rows in table.groupby("period")[["outcome", "a"]]]
         log = pd.DataFrame(
             {
-                "auc": [leakage.auc(rows[:, 0], rows[:, 1]) for rows in groups],
+                "auc": [ranking.auc(rows[:, 0], rows[:, 1]) for rows in groups],
                 "wins_count": [rows[:, 0].sum() for rows in groups],
                 "rows_count": 60,
             }
@@ -345,90 +335,3 @@ def test_rank_p_of_random_orders_is_about_uniform():
         values.append(evaluation.rank_p(log))
     assert np.mean(np.array(values) < 0.1) == pytest.approx(0.1, abs=0.08)
     assert np.mean(values) == pytest.approx(0.5, abs=0.08)
-
-
-# rolling origin
-
-
-def history(count=240, seed=0):
-    random = np.random.default_rng(seed)
-    won = (random.random(count) < 0.4).astype(float)
-    features = pd.DataFrame(
-        {
-            "x": (random.normal(size=count) + won).astype("float32"),
-            "kind": random.choice(list("uvw"), count),
-        }
-    )
-    rows = pd.DataFrame({"as_of": np.arange(count), "outcome_known_at": np.arange(count) + 3})
-    return features, won, ex.by_period(rows, 3, 0.4)
-
-
-def test_every_judged_row_has_one_chance_per_candidate_in_time_order():
-    features, won, periods = history()
-    names = list(models.CANDIDATES)
-    table, seconds = evaluation.rolling_origin(features, won, periods, names)
-    assert table["row"].tolist() == np.concatenate([period.rows for period in periods]).tolist()
-    np.testing.assert_array_equal(table["outcome"], won[table["row"]])
-    assert table[names].notna().all(axis=None)
-    assert set(seconds) == set(names)
-
-
-@pytest.mark.parametrize("name", ["naive_bayes", "logistic_regression", "xgboost"])
-@pytest.mark.parametrize("change", ["altered", "deleted"])
-def test_a_periods_chances_do_not_depend_on_what_came_after_it(name, change):
-    features, won, periods = history()
-    before, _ = evaluation.rolling_origin(features, won, periods, [name])
-    first = periods[0]
-    end = int(first.rows[-1]) + 1
-    if change == "deleted":
-        later, outcome = features[:end].copy(), won[:end].copy()
-    else:
-        later, outcome = features.copy(), won.copy()
-        later.loc[end:, "x"] = np.float32(1e9)
-        later.loc[end:, "kind"] = "never seen before"
-        outcome[end:] = 1 - outcome[end:]
-    # What became known during the period must not matter either.
-    unknown = np.setdiff1d(np.arange(end), first.known)
-    outcome[unknown] = 1 - outcome[unknown]
-    after, _ = evaluation.rolling_origin(later, outcome, [first], [name])
-    np.testing.assert_array_equal(after[name], before.loc[before["period"] == 0, name])
-
-
-def test_a_known_outcome_does_matter():
-    """The counterpart: without it the test above would pass for a model that learns nothing."""
-    features, won, periods = history()
-    first = periods[0]
-    before, _ = evaluation.rolling_origin(features, won, [first], ["naive_bayes"])
-    altered = won.copy()
-    altered[first.known[:30]] = 1 - altered[first.known[:30]]
-    after, _ = evaluation.rolling_origin(features, altered, [first], ["naive_bayes"])
-    assert not np.allclose(after["naive_bayes"], before["naive_bayes"])
-
-
-# diagnostics
-
-
-def test_a_random_split_flatters_where_a_clock_is_among_the_columns():
-    """The rate jumps from one stretch to the next; only the shuffled split sees each stretch."""
-    random = np.random.default_rng(0)
-    rate = np.repeat(random.permutation(np.linspace(0.05, 0.9, 10)), 100)
-    won = (random.random(1000) < rate).astype(float)
-    clock = pd.DataFrame({"clock": np.repeat(np.arange(10.0), 100).astype("float32")})
-    rows = pd.DataFrame({"as_of": range(1000), "outcome_known_at": range(1000)})
-    shuffled = evaluation.random_split(clock, won, ["random_forest"])["random_forest"]
-    table, _ = evaluation.rolling_origin(clock, won, ex.by_period(rows, 6, 0.4), ["random_forest"])
-    later = auc_inside(table, "random_forest")
-    assert shuffled > 0.7
-    assert later < 0.55
-
-
-def test_what_refused_columns_would_have_claimed_is_shown_beside_the_honest_rest():
-    features, won, _ = history(400)
-    rows = pd.DataFrame({"outcome": won, "span": np.repeat(["learn", "tune", "judge", ""], 100)})
-    leaky = features.assign(copy=won.astype("float32"))
-    found = evaluation.claimed(leaky, rows, ["copy", "not among the features"])
-    assert found["columns"].tolist() == ["with the refused columns", "without them"]
-    assert found["auc"][0] > 0.99 > found["auc"][1] > 0.6
-    honest = evaluation.claimed(features, rows, ["copy"])
-    assert honest["columns"].tolist() == ["without them"]
-    assert honest["auc"][0] == found["auc"][1]

@@ -296,7 +296,7 @@ def test_no_known_outcome_before_any_period_is_refused_with_the_share_to_raise()
         ex.by_period(numbered([1] * 9), 3, 0.4)
 
 
-# shares, labels and tables
+# shares and labels
 
 
 def test_share_later_counts_only_rows_with_both_times():
@@ -314,6 +314,45 @@ def test_days_between_is_negative_for_dates_still_to_come_and_missing_where_unkn
     assert days.dtype == np.float32
     assert days.tolist()[:2] == [0.5, -1.0]
     assert np.isnan(days[2])
+
+
+@pytest.mark.parametrize("dated_rows", [False, True])
+def test_the_latest_known_row_lies_strictly_before_the_as_of_time(dated_rows):
+    """Known at 2, 4 and 4; asked at 1 to 5. What becomes known at that very time is not known."""
+    asked, known = pd.Series([1, 2, 3, 4, 5, 5]), pd.Series([2, 4, 4])
+    if dated_rows:
+        start = pd.Timestamp("2026-01-01")
+        asked, known = (start + pd.to_timedelta(times, "D") for times in (asked, known))
+    values = pd.DataFrame({"a": [10.0, 20.0, 30.0], "b": [0.1, 0.2, 0.3]})
+    found = ex.latest_before(asked.set_axis(list("uvwxyz")), known, values)
+    assert found.index.tolist() == list("uvwxyz")
+    assert found["a"].tolist()[2:] == [10.0, 10.0, 30.0, 30.0]
+    assert found["b"].tolist()[2:] == [0.1, 0.1, 0.3, 0.3]
+    assert found.iloc[:2].isna().all(axis=None)
+
+
+def test_where_nothing_ever_becomes_known_the_latest_is_missing():
+    nothing = pd.DataFrame({"a": []}, dtype=float)
+    assert ex.latest_before(pd.Series([1, 2]), pd.Series([], dtype=int), nothing)["a"].isna().all()
+    assert len(ex.latest_before(pd.Series([], dtype=int), pd.Series([1]), nothing)) == 0
+
+
+def test_rows_of_one_instant_have_not_arrived_before_each_other():
+    assert ex.arrived_before(pd.Series([3, 3, 4, 7, 7, 7, 8])).tolist() == [0, 0, 2, 3, 3, 3, 6]
+    assert ex.arrived_before(dated([0, 0, 5])["as_of"]).tolist() == [0, 0, 2]
+
+
+def test_days_passed_are_counted_place_by_place_whatever_the_index():
+    start, end = dated([0, 1, 2])["as_of"], dated([0, 3, 2.5])["as_of"].set_axis([7, 8, 9])
+    assert ex.days_passed(start, end).tolist() == [0.0, 2.0, 0.5]
+    assert ex.days_passed(pd.Series([1, 5]), pd.Series([4, 5])).tolist() == [3.0, 0.0]
+
+
+def test_a_day_lasts_until_midnight_and_running_numbers_have_none():
+    times = pd.Series(pd.to_datetime(["2026-01-01 00:00", "2026-01-01 23:59", "2026-01-02 00:00"]))
+    found = ex.day(times)
+    assert [found[0] == found[1], found[1] == found[2]] == [True, False]
+    assert ex.day(pd.Series([1, 2])) is None
 
 
 def test_weeks_group_dates_and_never_split_a_day():
@@ -351,29 +390,6 @@ def test_labels_show_the_hour_only_where_there_is_one():
     assert ex.label(pd.Timestamp("2026-05-31")) == "2026-05-31"
     assert ex.label(pd.Timestamp("2026-05-31 14:05")) == "2026-05-31 14:05"
     assert ex.label(np.int64(12345)) == "12,345"
-
-
-def test_the_span_table_accounts_for_every_row_with_a_span():
-    table = numbered(range(100), delay=3)
-    table["span"] = ex.spans(table, 0.2, 0.2)
-    log = ex.span_table(table)
-    assert log["span"].tolist() == ["learn", "tune", "judge"]
-    assert log["rows_count"].sum() == (table["span"] != "").sum()
-    assert log["wins_count"].sum() == table.loc[table["span"] != "", "outcome"].sum()
-    np.testing.assert_allclose(log["rate"], log["wins_count"] / log["rows_count"])
-    assert log[["first", "last"]].to_numpy().tolist() == [["0", "56"], ["60", "76"], ["80", "99"]]
-
-
-def test_the_month_table_holds_every_row_once_and_names_the_span_of_most():
-    table = dated(range(90))
-    table["span"] = ex.spans(table, 0.3, 0.3)
-    months = ex.month_table(table)
-    assert months["month"].tolist() == ["2026-01", "2026-02", "2026-03"]
-    assert months["rows_count"].tolist() == [31, 28, 31]
-    assert months["span"].tolist() == ["learn", "tune", "judge"]
-    np.testing.assert_allclose(
-        (months["rate"] * months["rows_count"]).sum(), table["outcome"].sum()
-    )
 
 
 def test_open_rows_are_counted_in_the_span_in_which_they_would_have_stood():

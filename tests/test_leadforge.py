@@ -19,7 +19,18 @@ pytest.importorskip("leadforge", reason="leadforge is not installed: uv sync --g
 
 import leadforge_tables as leadforge
 from crm import write_parquet
-from tierwise import adopt, dataset, evaluation, files, leakage, notebook, scoring, selection
+from tierwise import (
+    adopt,
+    dataset,
+    evaluation,
+    files,
+    leakage,
+    notebook,
+    ranking,
+    rolling,
+    scoring,
+    selection,
+)
 from tierwise import examples as ex
 from tierwise import snapshot as snapshots
 from tierwise.applications import leads
@@ -227,7 +238,7 @@ def test_leads_are_ranked_where_their_age_alone_does_not_decide(project):
     session = scoring.session(project / "exports/leads/model.onnx")
     score = scoring.score(session, features[asked])["score"].to_numpy()
     assert asked.sum() > 200
-    assert leakage.auc(rows.loc[asked, "outcome"].to_numpy(), score) > 0.6
+    assert ranking.auc(rows.loc[asked, "outcome"].to_numpy(), score) > 0.6
 
 
 def test_export_passes_its_own_check(project):
@@ -258,7 +269,7 @@ def test_where_a_die_decides_nothing_can_be_ranked(given, tmp_path):
     names = ["base_rate", "naive_bayes", "logistic_regression"]
     periods = ex.by_period(examples, 3, 0.4)
     won = examples["outcome"].to_numpy()
-    table, _ = evaluation.rolling_origin(features, won, periods, names)
+    table = rolling.origin(features, won, periods, names).table
     summary = evaluation.summary(table, evaluation.by_period(table, names, 0.2), names)
     chosen = selection.choose(selection.ranking(summary, 0.01, 0.05), 0.005)
     assert not selection.can_rank(summary, chosen, 0.01, 0.05)

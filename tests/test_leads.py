@@ -134,6 +134,9 @@ def test_rows_are_in_the_order_of_time_and_each_stands_once(marketplace, tmp_pat
     assert examples["as_of"].is_monotonic_increasing
     assert not examples.duplicated(["entity_id", "as_of"]).any()
     assert len(columns) == len(examples)
+    assert list(examples) == ["entity_id", "as_of", "outcome", "outcome_known_at", "owner_id"]
+    assert not set(examples) & set(columns)
+    assert examples["owner_id"].nunique() > 3
     assert examples["outcome"].isin([0, 1]).all()
     assert sum(excluded.values()) == len(rows_of(folder, QUESTION)) - len(examples)
     assert excluded["horizon not over yet"] > excluded["had ended already, entered only later"] > 0
@@ -194,6 +197,39 @@ def test_the_team_is_that_of_the_owner_then(tmp_path):
     assert set(team[~after]) == {"north"}
 
 
+def test_the_owner_is_who_had_the_deal_then_as_far_as_was_known(tmp_path):
+    """User 8 takes deal 11 over on the 8th; it is known on the 9th. Deal 31 is nobody's."""
+
+    def hand_over(tables):
+        changes = tables["deal_changes"]
+        owner = changes[changes["field"] == "owner"].assign(
+            change_id="c98",
+            new_value="08",
+            occurred_at=pd.Timestamp(at(8)),
+            known_at=pd.Timestamp(at(9)),
+        )
+        tables["deal_changes"] = pd.concat([changes, owner])
+
+    found = small(tmp_path, hand_over)["owner_id"]
+    after = found.loc[11].index > pd.Timestamp(at(9))
+    assert set(found.loc[11][after]) == {"8"}
+    assert set(found.loc[11][~after]) == {"7"}
+    assert found.loc[31].isna().all()
+
+
+def test_an_owner_is_no_feature_whatever_the_size_of_the_id(tmp_path):
+    """Above 2**53 not every whole number is a float64."""
+
+    def renumber(tables):
+        changes = tables["deal_changes"]
+        changes.loc[changes["field"] == "owner", "new_value"] = str(2**53 + 1)
+        tables["users"].loc[0, "user_id"] = 2**53 + 1
+
+    rows = small(tmp_path, renumber).loc[11]
+    assert set(rows["owner_id"]) == {str(2**53 + 1)}
+    assert set(rows["team"]) == {"north"}
+
+
 def test_a_team_that_was_not_known_yet_is_missing(tmp_path):
     def hired_later(tables):
         tables["users"]["known_at"] = pd.Timestamp(at(9))
@@ -221,7 +257,9 @@ def test_an_event_called_like_something_of_ours_is_counted_as_an_event_only(tmp_
     pd.testing.assert_frame_equal(before, after)
 
 
-@pytest.mark.parametrize("name", ["stage_last", "team", "job_title", "product_count_7d"])
+@pytest.mark.parametrize(
+    "name", ["stage_last", "team", "job_title", "product_count_7d", "owner_id"]
+)
 def test_a_custom_field_called_like_a_feature_is_one_message(tmp_path, name):
     def add(tables):
         tables["deals"][name] = 1.0
@@ -393,6 +431,7 @@ def test_what_was_known_later_changes_no_feature(marketplace, market_rows, tmp_p
         assert later.any()
         tables[name] = tamper(tables[name], later)
     after = rows_of(laid_out(tables, tmp_path), QUESTION).drop(columns=OUTCOME)
+    assert after["owner_id"].notna().any()
     after = after[after.index.get_level_values("as_of") <= edge]
     before = market_rows[after.columns]
     before = before[
@@ -448,8 +487,7 @@ def test_the_planted_leaks_are_quarantined_and_no_honest_column_is(marketplace, 
 
 
 def test_all_but_the_custom_fields_and_the_source_are_dated(market_rows):
-    outcome = set(OUTCOME)
-    custom = set(market_rows) - set(leads.dated(QUESTION)) - outcome
+    custom = set(market_rows) - set(leads.dated(QUESTION)) - set(leads.ROW_COLUMNS)
     assert set(leads.dated(QUESTION)) <= set(market_rows)
     assert custom == {
         *("source", "lost_reason", "closing_note_length_count", "final_discount_share"),
@@ -458,5 +496,51 @@ def test_all_but_the_custom_fields_and_the_source_are_dated(market_rows):
 
 
 def test_no_name_of_a_person_or_representative_is_a_feature(market_rows):
-    assert not [name for name in market_rows if name.endswith(("_id", "name", "mail", "owner"))]
+    features = [name for name in market_rows if name not in leads.ROW_COLUMNS]
+    assert not [name for name in features if name.endswith(("_id", "name", "mail", "owner"))]
     assert np.isfinite(market_rows["product_count"]).all()
+
+
+# deals that are open
+
+
+def test_open_rows_are_the_looks_at_deals_that_stand_open_today(tmp_path):
+    """Deals 11, won, and 12, merged, have ended; 21 was reopened."""
+    folder = laid_out(small_world(), tmp_path)
+    who, columns = leads.open_rows(leads.read(folder, SMALL), SMALL)
+    assert set(who["entity_id"]) == {"21", "31", "32"}
+    assert who["as_of"].is_monotonic_increasing
+    assert list(columns) == ["source"]
+    looked = rows_of(folder, SMALL).loc[[21, 31, 32]].index
+    assert set(zip(who["entity_id"].astype(int), who["as_of"], strict=True)) == set(looked)
+    assert columns.loc[who["entity_id"] == "32", "source"].eq("mail").all()
+
+
+def test_where_every_deal_has_ended_there_are_no_open_rows(tmp_path):
+    def close_all(tables):
+        changes = tables["deal_changes"]
+        ends = changes[changes["field"] == "status"].head(1)
+        deals = tables["deals"]["deal_id"]
+        lost = pd.concat([ends] * len(deals)).assign(
+            change_id=[f"z{deal}" for deal in deals],
+            deal_id=deals.to_numpy(),
+            new_value="lost",
+            occurred_at=pd.Timestamp(at(13)),
+            known_at=pd.Timestamp(at(13)),
+        )
+        tables["deal_changes"] = pd.concat([changes, lost])
+
+    folder = laid_out_with(close_all, tmp_path)
+    assert leads.open_rows(leads.read(folder, SMALL), SMALL) is None
+
+
+def test_open_deals_have_the_columns_without_a_history_as_the_others_have_them(
+    marketplace, market_rows, tmp_path
+):
+    who, columns = leads.open_rows(leads.read(laid_out(marketplace, tmp_path), QUESTION), QUESTION)
+    assert set(columns) == set(market_rows) - set(leads.dated(QUESTION)) - set(leads.ROW_COLUMNS)
+    keys = pd.MultiIndex.from_arrays([who["entity_id"].astype(int), who["as_of"]])
+    same = market_rows.loc[keys, list(columns)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(columns, same)
+    assert columns["lost_reason"].isna().all()  # sales clears it when it reopens a deal
+    assert market_rows["lost_reason"].notna().any()

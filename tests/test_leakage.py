@@ -366,29 +366,88 @@ def test_the_audit_alters_nothing_and_does_not_depend_on_the_other_columns():
         pd.testing.assert_series_equal(alone.loc[0], together.loc[position], check_names=False)
 
 
-# auc
+# against open cases
 
 
-def test_the_auc_is_the_share_of_pairs_in_the_right_order_with_ties_as_half():
-    won, score = np.array([0, 1, 0, 1, 1]), np.array([1.0, 1.0, 2.0, 3.0, 0.0])
-    pairs = score[won == 1][:, None] - score[won == 0][None, :]
-    assert leakage.auc(won, score) == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+def closing(count=2000, seed=0):
+    """Cases in time order, of which the younger ones are more often still open."""
+    random = np.random.default_rng(seed)
+    is_open = random.random(count) < np.linspace(0.1, 0.9, count)
+    return random, is_open
 
 
-def test_one_class_leaves_the_auc_at_a_half():
-    assert leakage.auc(np.ones(5), np.arange(5)) == 0.5
-    assert leakage.auc_in_blocks(np.ones(20), np.arange(20)) == 0.5
+def signs(columns, is_open, **given):
+    return leakage.against_open(pd.DataFrame(columns), is_open, **given).set_index("column")
 
 
-def test_the_auc_in_blocks_weighs_each_block_by_its_rarer_class():
-    won = np.array([1, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0])
-    score = np.array([9, 1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8])
-    blocks = [np.arange(4), np.arange(4, 10), np.arange(10, 12)]
-    assert leakage.auc_in_blocks(won, score, blocks) == pytest.approx((1 * 1.0 + 3 * 0.0 + 0) / 4)
+def test_a_field_filled_whenever_a_case_ends_is_found_though_wins_and_losses_do_not_differ():
+    random, is_open = closing()
+    won = (random.random(len(is_open)) < 0.3).astype(float)
+    note = pd.Series(random.integers(1, 90, len(is_open))).where(~is_open)
+    ended = note[~is_open].reset_index(drop=True)
+    assert reason(ended, won[~is_open], "note") == ""
+    found = signs({"note": note}, is_open).loc["note"]
+    assert found["open_gap_share"] == 1.0
+    assert found["reason"].startswith(
+        "filled at closing: 100 percentage points more of the ended cases than of the open ones"
+    )
 
 
-def test_a_level_that_differs_between_blocks_does_not_change_the_auc_in_blocks():
-    won = labels()
-    score = shifted(won, 0.7)
-    level = np.repeat(np.arange(10) * 100.0, COUNT // 10)
-    assert leakage.auc_in_blocks(won, score + level) == leakage.auc_in_blocks(won, score)
+def test_a_field_that_is_emptied_at_closing_is_found_too():
+    random, is_open = closing()
+    next_step = pd.Series(random.choice(list("abc"), len(is_open))).where(is_open)
+    found = signs({"next_step": next_step}, is_open).loc["next_step"]
+    assert found["open_gap_share"] == -1.0
+    assert "more of the open cases than of the ended ones" in found["reason"]
+
+
+def test_a_column_whose_values_alone_tell_ended_from_open_cases_is_found():
+    random, is_open = closing()
+    stage = np.where(is_open, random.choice(["new", "demo"], len(is_open)), "closed")
+    found = signs({"stage": stage}, is_open).loc["stage"]
+    assert found["open_auc_in_period"] == 1.0
+    assert found["open_gap_share"] == 0.0
+    assert "tells ended cases from open ones" in found["reason"]
+
+
+def test_a_column_that_only_follows_time_does_not_tell_ended_from_open_cases_of_the_same_time():
+    """Open cases are the younger ones: pooled, every clock would be called a leak."""
+    random, is_open = closing()
+    clock = np.arange(len(is_open)) // 200
+    filled = pd.Series(random.random(len(is_open))).where(clock >= 5)
+    assert leakage.alone_score(pd.Series(clock), (~is_open).astype(float))[0] > 0.7
+    found = signs({"clock": clock, "filled": filled}, is_open)
+    assert (found["open_auc_in_period"] < 0.53).all()
+    assert (found["open_gap_share"].abs() < 0.05).all()
+    assert (found["reason"] == "").all()
+
+
+def test_honest_columns_and_dated_ones_get_no_reason():
+    random, is_open = closing()
+    noise = pd.Series(random.normal(size=len(is_open)))
+    found = signs({"noise": noise, "met": noise.where(~is_open)}, is_open, dated=["met"])
+    assert (found["reason"] == "").all()
+    assert found.loc["met", "open_gap_share"] == 1.0
+
+
+@pytest.mark.parametrize("count", [0, 49])
+def test_a_few_open_cases_prove_nothing(count):
+    random, _ = closing()
+    is_open = np.arange(2000) >= 2000 - count
+    found = signs({"note": pd.Series(random.random(2000)).where(~is_open)}, is_open)
+    assert found.loc["note", "reason"] == ""
+
+
+def test_what_tells_ended_from_open_is_added_to_the_audit_and_an_earlier_reason_stays():
+    random, is_open = closing()
+    won = (random.random(len(is_open)) < 0.3).astype(float)
+    note = pd.Series(random.random(len(is_open))).where(~is_open)
+    raw = pd.DataFrame({"copy": pd.Series(won).where(~is_open), "note": note, "noise": note.index})
+    decided_rows = raw[~is_open].reset_index(drop=True)
+    audit = leakage.audit(decided_rows, pd.Series(np.arange(len(decided_rows))), won[~is_open])
+    both = leakage.with_open(audit, leakage.against_open(raw, is_open)).set_index("column")
+    assert both.loc["copy", "reason"].startswith("too good alone")
+    assert both.loc["note", "reason"].startswith("filled at closing")
+    assert both.loc["noise", "reason"] == ""
+    refused = leakage.decide(both.reset_index(), {}, {}).set_index("column")["refused"]
+    assert refused.to_dict() == {"copy": True, "note": True, "noise": False}

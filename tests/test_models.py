@@ -1,16 +1,20 @@
 """Every candidate copes with every table, sees missing values, and repeats itself exactly."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import models
+from tierwise import context, models, preparation, rolling
 from tierwise.files import InputError
-from tierwise.leakage import auc
+from tierwise.ranking import auc
 
 COUNT = 600
-BINNED = ("best_single_column", "naive_bayes", "logistic_regression")
-RANKERS = [name for name in models.CANDIDATES if name != "base_rate"]
+# Those that rank the rows of one moment by their columns.
+RANKERS = [name for name in models.CANDIDATES if name not in ("base_rate", "recent_rate")]
+BOOSTED = ("xgboost", "recent_boosting")
+EVERY = [*models.CANDIDATES, models.BLEND]
 
 
 def data(count=COUNT, seed=0):
@@ -28,9 +32,15 @@ def data(count=COUNT, seed=0):
     return features, won
 
 
+def fitted(name, features, won):
+    """The candidate with its default settings, a blend with weights that are not its default."""
+    weights = dict(zip(models.BLENDED, (0.7, 0.4), strict=True))
+    settings = {part: tried[0] for part, tried in models.SEARCHED.items()}
+    return rolling.fit(name, features, won, settings, {"weights": weights, "intercept": -0.2})
+
+
 def fitted_chance(name, features, won, later=None):
-    model, _ = models.fit(name, features, won)
-    return models.chance(model, features if later is None else later)
+    return models.chance(fitted(name, features, won), features if later is None else later)
 
 
 def is_chance(values, count):
@@ -40,9 +50,9 @@ def is_chance(values, count):
 
 
 def used(model):
-    """Columns that a fitted pipeline reads."""
-    parts = model["columns"].transformers_
-    return [column for name, _, columns in parts if name != "remainder" for column in columns]
+    """Columns that a fitted candidate of one part reads."""
+    parts = model.parts[0]["columns"].transformers_
+    return {column for name, _, columns in parts if name != "remainder" for column in columns}
 
 
 # the list of candidates
@@ -50,16 +60,23 @@ def used(model):
 
 def test_the_order_is_from_the_simplest_up():
     assert list(models.CANDIDATES) == [
-        *("base_rate", "best_single_column", "naive_bayes", "logistic_regression"),
-        *("random_forest", "histogram_boosting", "xgboost"),
+        *("base_rate", "recent_rate", "best_single_column", "naive_bayes", "logistic_regression"),
+        *("random_forest", "histogram_boosting", "xgboost", "recent_logistic", "recent_boosting"),
     ]
 
 
-def test_a_rule_stands_between_the_base_rate_and_the_models():
+def test_a_rule_stands_between_the_rates_and_the_models_and_the_blend_at_the_end():
     features, _ = data()
     names = models.names(["planted", "gaps"], features)
-    assert names[:4] == ["base_rate", "by_planted", "by_gaps", "best_single_column"]
-    assert models.names([], features) == list(models.CANDIDATES)
+    rates = ["base_rate", "recent_rate"]
+    assert names[:5] == [*rates, "by_planted", "by_gaps", "best_single_column"]
+    assert names[-1] == models.BLEND
+    assert models.names([], features) == EVERY
+
+
+def test_the_parts_of_a_blend_are_candidates_and_have_settings():
+    assert set(models.BLENDED) == set(models.SEARCHED) <= set(models.CANDIDATES)
+    assert all(tried for tried in models.SEARCHED.values())
 
 
 @pytest.mark.parametrize("column", ["kind", "unheard_of"])
@@ -92,14 +109,14 @@ def test_the_base_rate_gives_everybody_the_share_of_wins_so_far():
     assert set(fitted_chance("base_rate", features, won)) == {won.mean()}
 
 
-@pytest.mark.parametrize("name", [*RANKERS, "by_planted"])
+@pytest.mark.parametrize("name", [*RANKERS, models.BLEND, "by_planted"])
 def test_a_planted_signal_is_found_on_later_rows(name):
     features, won = data(1200)
     chance = fitted_chance(name, features[:800], won[:800], features[800:])
     assert auc(won[800:], chance) > 0.8
 
 
-@pytest.mark.parametrize("name", [*models.CANDIDATES, "by_planted"])
+@pytest.mark.parametrize("name", [*EVERY, "by_planted"])
 def test_fits_repeat_exactly_and_leave_their_input_alone(name):
     features, won = data()
     before, labels = features.copy(), won.copy()
@@ -109,10 +126,10 @@ def test_fits_repeat_exactly_and_leave_their_input_alone(name):
     np.testing.assert_array_equal(won, labels)
 
 
-@pytest.mark.parametrize("name", models.CANDIDATES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_rows_chance_does_not_depend_on_the_rows_beside_it(name):
     features, won = data()
-    model, _ = models.fit(name, features, won)
+    model = fitted(name, features, won)
     together = models.chance(model, features)[[5, 17, 40]]
     alone = np.concatenate([models.chance(model, features.iloc[[row]]) for row in (5, 17, 40)])
     np.testing.assert_allclose(alone, together, rtol=1e-6)
@@ -170,13 +187,13 @@ AWKWARD = [
 
 
 @pytest.mark.parametrize("case", AWKWARD)
-@pytest.mark.parametrize("name", models.CANDIDATES)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_candidate_copes_with(name, case):
     features, won, later = awkward(case)
     assert is_chance(fitted_chance(name, features, won, later), len(later))
 
 
-@pytest.mark.parametrize("name", models.CANDIDATES)
+@pytest.mark.parametrize("name", RANKERS)
 def test_thousands_of_categories_cost_one_coefficient_for_each_of_the_frequent_only(name):
     random = np.random.default_rng(0)
     count = 5000
@@ -184,11 +201,10 @@ def test_thousands_of_categories_cost_one_coefficient_for_each_of_the_frequent_o
     common = np.where(won == 1, "often bought", "seldom bought")
     rare = np.array([f"street {number}" for number in range(count)])
     street = pd.DataFrame({"street": np.where(random.random(count) < 0.4, common, rare)})
-    assert models.categories_of(street)["street"] == ["seldom bought", "often bought"]
+    assert preparation.categories_of(street)["street"] == ["seldom bought", "often bought"]
     chance = fitted_chance(name, street, won)
     assert is_chance(chance, count)
-    if name != "base_rate":
-        assert auc(won, chance) > 0.6
+    assert auc(won, chance) > 0.6
 
 
 @pytest.mark.parametrize("name", models.CANDIDATES)
@@ -201,6 +217,7 @@ def test_one_class_only_falls_back_to_its_base_rate(name, only):
 @pytest.mark.parametrize("name", models.CANDIDATES)
 @pytest.mark.parametrize("kind", ["no columns", "constant", "empty", "a value per row"])
 def test_nothing_to_rank_by_falls_back_to_the_base_rate(name, kind):
+    """Of late rows, where late rows count more."""
     _, won = data()
     columns = {
         "no columns": {},
@@ -209,7 +226,9 @@ def test_nothing_to_rank_by_falls_back_to_the_base_rate(name, kind):
         "a value per row": {"x": [f"id-{row}" for row in range(COUNT)]},
     }[kind]
     chance = fitted_chance(name, pd.DataFrame(columns, index=range(COUNT)), won)
-    np.testing.assert_allclose(chance, won.mean())
+    half_life = models.SEARCHED.get(name, [{}])[0].get("half_life_count")
+    weight = models.recency(COUNT, half_life, 0.0)
+    np.testing.assert_allclose(chance, np.average(won, weights=weight))
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -220,11 +239,11 @@ def test_the_best_single_column_is_never_one_that_no_model_could_use(seed):
     noise = random.normal(size=300).astype("float32")
     features = pd.DataFrame({"id": [f"id-{row}" for row in range(300)], "noise": noise})
     model, _ = models.fit("best_single_column", features, won)
-    assert used(model) == ["noise"]
+    assert used(model) == {"noise"}
 
 
 @pytest.mark.parametrize("count", [12, 20, 25])
-@pytest.mark.parametrize("name", models.CANDIDATES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_few_rows_are_enough_to_fit(name, count):
     features, _ = data(count)
     won = np.arange(count) % 2.0
@@ -325,7 +344,7 @@ def test_logistic_regression_gives_one_level_per_bin_of_a_single_column():
     assert set(changes) <= {tenth * 100 for tenth in range(1, 10)}
 
 
-@pytest.mark.parametrize("name", ["random_forest", "histogram_boosting", "xgboost"])
+@pytest.mark.parametrize("name", ["random_forest", "histogram_boosting", *BOOSTED])
 def test_trees_find_what_only_two_columns_together_tell(name):
     random = np.random.default_rng(1)
     features = pd.DataFrame(random.normal(size=(1500, 6)).astype("float32"))
@@ -337,26 +356,169 @@ def test_trees_find_what_only_two_columns_together_tell(name):
     assert auc(won[1000:], linear) < 0.6
 
 
-# columns
+# what late rows count
 
 
-def test_a_value_needs_twenty_rows_and_a_column_keeps_its_thirty_most_frequent():
-    counts = {f"v{number:02}": number for number in range(1, 60)}
-    column = [value for value, count in counts.items() for _ in range(count)]
-    kept = models.categories_of(pd.DataFrame({"x": column}))["x"]
-    assert kept == [f"v{number}" for number in range(59, 29, -1)]
-    few = models.categories_of(pd.DataFrame({"x": ["a"] * 20 + ["b"] * 19}))
-    assert few == {"x": ["a"]}
+@pytest.mark.parametrize("half_life", [1, 7.5, 1000])
+def test_a_row_so_many_back_counts_half_and_none_less_than_the_floor(half_life):
+    weight = models.recency(200, half_life, 0.1)
+    by_hand = [max(0.5 ** ((199 - row) / half_life), 0.1) for row in range(200)]
+    np.testing.assert_allclose(weight, by_hand)
+    assert weight[-1] == 1.0
+    assert (np.diff(weight) >= 0).all()
 
 
-def test_the_kept_values_do_not_depend_on_the_order_of_rows():
-    values = pd.DataFrame({"x": list("abcd") * 25})
-    mixed = values.sample(frac=1, random_state=1)
-    assert models.categories_of(values) == models.categories_of(mixed)
+def test_without_a_half_life_all_rows_count_the_same():
+    assert models.recency(5, None, 0.02).tolist() == [1.0] * 5
+    assert len(models.recency(0, 100, 0.0)) == 0
 
 
-def test_a_column_varies_when_missing_counts_as_a_value():
-    nan = np.nan
-    table = pd.DataFrame({"a": [1.0, nan], "b": [nan, nan], "c": [2.0, 2.0], "d": ["x", "y"]})
-    assert models.varying(table) == ["a"]
-    assert models.numbers_of(table) == ["a", "b", "c"]
+@pytest.mark.parametrize("name", models.SEARCHED)
+def test_without_a_half_life_a_fit_is_the_unweighted_one(name):
+    """In place of a weighted fit stands scikit-learn's own, without weights."""
+    features, won = data()
+    settings = {"half_life_count": None}
+    chance = models.chance(models.fit(name, features, won, settings)[0], features)
+    plain = models.CANDIDATES[name](features, won)
+    plain[-1].fit(plain[:-1].transform(features), won)
+    np.testing.assert_allclose(chance, plain.predict_proba(features)[:, 1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", models.SEARCHED)
+def test_what_turned_round_lately_is_believed_of_late(name):
+    """In the first two thirds a high number loses, since then it wins."""
+    features, won = data(900)
+    features["planted"] -= np.float32(0.75)
+    features.loc[:599, "planted"] *= -1
+    late, early = (
+        models.chance(
+            models.fit(name, features, won, {"half_life_count": count})[0], features[600:]
+        )
+        for count in (60, None)
+    )
+    assert auc(won[600:], late) > 0.75
+    assert auc(won[600:], early) < auc(won[600:], late) - 0.1
+
+
+def test_rows_that_hardly_count_are_left_out_of_a_linear_fit_and_not_of_trees():
+    """Ten half-lives back a row weighs a thousandth: its values teach no category."""
+    features, won = data()
+    features.loc[: COUNT - 302, "kind"] = "long gone"
+    settings = {"half_life_count": 30}
+    kinds = {}
+    for name in models.SEARCHED:
+        model, _ = models.fit(name, features, won, settings)
+        kinds[name] = model.parts[0]["columns"].named_transformers_["categories"].categories_[0]
+    assert "long gone" not in kinds["recent_logistic"]
+    assert "long gone" in kinds["recent_boosting"]
+
+
+@pytest.mark.parametrize("name", models.SEARCHED)
+def test_each_of_the_settings_makes_a_model_of_its_own(name):
+    features, won = data()
+    tried = models.SEARCHED[name]
+    found = [models.chance(models.fit(name, features, won, one)[0], features) for one in tried]
+    assert all(is_chance(chance, COUNT) for chance in found)
+    for one, other in itertools.combinations(found, 2):
+        assert not np.allclose(one, other)
+
+
+def test_a_fit_leaves_the_settings_as_they_are():
+    features, won = data()
+    before = [dict(settings) for settings in models.SEARCHED["recent_boosting"]]
+    models.fit("recent_boosting", features, won, models.SEARCHED["recent_boosting"][0])
+    assert models.SEARCHED["recent_boosting"] == before
+
+
+# beyond the range seen, and what the times are like
+
+
+def test_slopes_carry_on_beyond_the_range_seen_and_bins_stop_there():
+    features, won = data()
+    features = features[["planted"]]
+    top = features["planted"].max()
+    beyond = pd.DataFrame({"planted": [top, top + 3, top + 6]}, dtype="float32")
+    chance = fitted_chance("recent_logistic", features, won, beyond)
+    assert (np.diff(chance) > 0).all()
+    assert len(set(fitted_chance("logistic_regression", features, won, beyond))) == 1
+
+
+def with_context(count=COUNT):
+    """Columns of which only the context tells anything, and outcomes that follow it."""
+    random = np.random.default_rng(0)
+    level = np.repeat([0.2, 0.7, 0.3, 0.8], count // 4)
+    won = (random.random(count) < level).astype(float)
+    features = pd.DataFrame({"x": random.normal(size=count).astype("float32")})
+    times = {name: level.astype("float32") for name in context.NAMES}
+    return features.assign(**times), won
+
+
+@pytest.mark.parametrize("name", models.CANDIDATES)
+def test_what_the_times_are_like_is_seen_by_two_candidates_only(name):
+    features, won = with_context()
+    turned = features.assign(**{name: 1 - features[name] for name in context.NAMES})
+    model, _ = models.fit(name, features, won)
+    changed = not np.array_equal(models.chance(model, features), models.chance(model, turned))
+    assert changed == (name in ("recent_rate", "recent_boosting"))
+
+
+@pytest.mark.parametrize("name", models.CANDIDATES)
+def test_where_only_the_times_vary_the_others_fall_back_to_the_base_rate(name):
+    features, won = with_context()
+    features["x"] = np.float32(1)
+    found = fitted_chance(name, features, won)
+    assert is_chance(found, COUNT)
+    assert (auc(won, found) > 0.6) == (name in ("recent_rate", "recent_boosting"))
+
+
+def test_the_recent_rate_is_in_the_order_of_the_level_alone():
+    features, won = with_context()
+    random = np.random.default_rng(1)
+    features[context.RATE] += random.normal(0, 0.01, COUNT).astype("float32")
+    model, _ = models.fit("recent_rate", features, won)
+    assert used(model) == {context.RATE}
+    order = np.argsort(features[context.RATE].to_numpy(), kind="stable")
+    assert (np.diff(models.chance(model, features)[order]) >= 0).all()
+
+
+def test_without_context_the_recent_rate_is_the_base_rate():
+    features, won = data()
+    assert set(fitted_chance("recent_rate", features, won)) == {won.mean()}
+
+
+def test_a_rule_by_a_column_that_stood_still_so_far_is_the_base_rate():
+    features, won = data()
+    features["gaps"] = np.float32(5)
+    later = features.assign(gaps=np.float32(9))
+    assert set(fitted_chance("by_gaps", features, won, later)) == {won.mean()}
+
+
+# the blend
+
+
+def test_a_blend_adds_the_log_odds_of_its_parts():
+    features, won = data()
+    one, other = (models.fit(name, features, won)[0].parts[0] for name in models.BLENDED)
+    p, q = (models.part_chance(part, features) for part in (one, other))
+    found = models.chance(models.Model((one, other), (0.7, 0.4), -0.2), features)
+    odds = np.exp(-0.2) * (p / (1 - p)) ** 0.7 * (q / (1 - q)) ** 0.4
+    np.testing.assert_allclose(found, odds / (1 + odds), rtol=1e-5)
+
+
+def test_a_blend_with_all_weight_on_one_part_is_that_part():
+    features, won = data()
+    one, other = (models.fit(name, features, won)[0].parts[0] for name in models.BLENDED)
+    found = models.chance(models.Model((one, other), (1.0, 0.0)), features)
+    np.testing.assert_allclose(found, models.part_chance(one, features), rtol=1e-6)
+
+
+def test_a_single_part_keeps_its_chances_to_the_last_bit():
+    features, won = data()
+    model, _ = models.fit("naive_bayes", features, won)
+    expected = model.parts[0].predict_proba(features)[:, 1]
+    np.testing.assert_array_equal(models.chance(model, features), expected)
+
+
+def test_log_odds_stay_finite_for_the_certain():
+    assert np.isfinite(models.log_odds(np.array([0.0, 1.0]))).all()
+    np.testing.assert_allclose(models.log_odds(0.75), np.log(3))

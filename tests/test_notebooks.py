@@ -12,7 +12,7 @@ from tierwise import files, imports, notebook
 
 ROOT = Path(__file__).parents[1]
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-CELL_LINES, NOTEBOOK_LINES, LINE_LENGTH = 12, 60, 110
+CELL_LINES, NOTEBOOK_LINES, LINE_LENGTH = 12, 70, 110
 PROSE_PER_LINE = (5, 25)
 
 each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -82,8 +82,9 @@ def test_cell_has_at_most_12_lines_of_code(path):
 
 
 @each
-def test_notebook_has_at_most_60_lines_of_code(path):
-    assert sum(len(lines(cell)) for cell in code_cells(path)) <= NOTEBOOK_LINES
+def test_notebook_has_at_most_70_lines_of_code_besides_its_parameters(path):
+    code = [c for c in code_cells(path) if "parameters" not in c.metadata.get("tags", [])]
+    assert sum(len(lines(cell)) for cell in code) <= NOTEBOOK_LINES
 
 
 @each
@@ -96,7 +97,8 @@ def test_line_of_code_has_at_most_110_characters(path):
 def test_prose_is_neither_thin_nor_a_flood(path):
     words = len(re.findall(r"\w[\w'’-]*", " ".join(prose(path))))
     least, most = PROSE_PER_LINE
-    assert least <= words / sum(len(lines(cell)) for cell in code_cells(path)) <= most
+    code = [c for c in code_cells(path) if "parameters" not in c.metadata.get("tags", [])]
+    assert least <= words / sum(len(lines(cell)) for cell in code) <= most
 
 
 @each

@@ -21,6 +21,13 @@ def style():
         yield
 
 
+def times(recent):
+    """Recent shares of wins, outcomes, and a strange name for every other stretch."""
+    count = len(recent)
+    month = pd.Series(np.where(np.arange(count) % 2, STRANGE, "2026-01"))
+    return pd.Series(recent), pd.Series(np.arange(count) % 2), month
+
+
 def months(count=3, rate=0.1):
     spans = ["learn", "tune", "judge", ""]
     return pd.DataFrame(
@@ -121,13 +128,10 @@ DRAWN = {
             {"candidate": ["a", "b"], "auc_later": [0.5, np.nan], "auc_random": [0.5, 0.9]}
         )
     ),
-    "reliability": lambda: plots.reliability({"a": curve(), STRANGE: curve()}),
-    "reliability: one bin": lambda: plots.reliability({"a": curve([0.2], [0.0], (0.0, 0.9))}),
-    "reliability: no wins": lambda: plots.reliability({"a": curve([1e-6], [0.0], (0.0, 0.1))}),
+    "level": lambda: plots.level(*times(np.linspace(0.1, 0.4, 60))),
+    "level: nothing known": lambda: plots.level(*times(np.full(3, np.nan))),
     "profit": lambda: plots.profit(money(), 0.5),
     "profit: one row": lambda: plots.profit(money([1.0], [0.0]), 1.0),
-    "recall": lambda: plots.recall_precision(money(profit=(0.1, 1.0)), 0.0),
-    "recall: one row": lambda: plots.recall_precision(money([1.0], [0.0]), 1.0),
     "tier bars": lambda: plots.tier_bars(tiers("A", "B", "C"), tiers("A", "B", "C")),
     "tier bars: strange": lambda: plots.tier_bars(tiers(STRANGE, "<"), tiers(STRANGE, "<")),
     "tier bars: all empty": lambda: plots.tier_bars(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = ("bank_calls", "leads", "benchmarks")
+BLOCKS = ("bank_calls", "leads", "benchmarks", "quality")
 
 
 def marks(application):
@@ -125,13 +125,35 @@ def benchmarks():
     ]
 
 
+def quality():
+    rows = json.loads((ROOT / "benchmarks" / "results" / "quality.json").read_text())
+    lines = [
+        "| protocol | AUC | inside blocks | log loss | peers run | against the best of them: AUC "
+        "| inside blocks | log loss |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        if row["model"] == "tierwise":
+            versus = row["versus_best_peer"]
+            told = [
+                f"{versus[name]['word']} ({versus[name]['peer'].replace('_', ' ')})"
+                for name in ("auc", "auc_in_block", "log_loss")
+            ]
+            lines.append(
+                f"| {row['protocol']} | {row['auc']:.3f} | {row['auc_in_block']:.3f} "
+                f"| {row['log_loss']:.3f} | {versus['peers_count']} | {' | '.join(told)} |"
+            )
+    return [*lines, ""]
+
+
 def three(application):
     steps = ("validate_tiers", "compare_models", "build_features")
     return [metrics(application, step) for step in steps]
 
 
 def block(application):
-    made = {"bank_calls": bank_calls, "leads": leads, "benchmarks": benchmarks}
+    made = {"bank_calls": bank_calls, "leads": leads}
+    made |= {"benchmarks": benchmarks, "quality": quality}
     return "\n".join(made[application]())
 
 

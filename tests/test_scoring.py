@@ -49,6 +49,8 @@ def card_of(features, verdict="supported"):
         "model": None if verdict == "cannot rank" else "logistic_regression",
         "output": {"score": "ranks", "chance": "is calibrated"},
         "threshold_chance": 0.1,
+        "tiers_by": None,
+        "tier_shares": {},
         "tier_cuts_score": {},
         "tiers": [],
         "columns": card.columns(features),
@@ -141,6 +143,13 @@ def test_no_rows_give_no_scores(session, trained):
     found = scoring.score(session, trained[1].head(0))
     assert list(found) == ["score", "chance"]
     assert len(found) == 0
+
+
+def test_a_predictor_gives_the_calibrated_chances(session, trained):
+    found = scoring.predictor(session)(trained[1])
+    assert found.shape == (600,)
+    assert found.tolist() == scoring.score(session, trained[1])["chance"].tolist()
+    assert len(scoring.predictor(session)(trained[1].head(0))) == 0
 
 
 def test_an_export_as_it_was_written_passes(exported):

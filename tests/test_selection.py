@@ -1,10 +1,11 @@
 """The rules of choice, at their limits."""
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import evaluation, selection
+from tierwise import evaluation, rolling, selection
 from tierwise import examples as ex
 
 SIMPLE = ["base_rate", "best_single_column", "naive_bayes", "logistic_regression"]
@@ -34,7 +35,8 @@ def compared(won, signal, seed=0):
     features["b"] += (signal * won).astype("float32")
     rows = pd.DataFrame({"as_of": range(count), "outcome_known_at": range(count)})
     periods = ex.by_period(rows, 4, 0.4)
-    table, _ = evaluation.rolling_origin(features, won, periods, SIMPLE)
+    with joblib.parallel_config(backend="sequential"):
+        table = rolling.origin(features, won, periods, SIMPLE).table
     log = evaluation.by_period(table, SIMPLE, 0.2)
     summary = evaluation.summary(table, log, SIMPLE)
     return summary, selection.choose(summary[1:], 0.005)

@@ -1,6 +1,7 @@
-"""A contact pays from cost / value up, capacity moves the threshold, equals are treated as equals."""
+"""A contact pays from cost / value up, each aim has its threshold, equals are treated as equals."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,63 +42,29 @@ def test_amounts_that_make_no_sense_are_refused_by_value(value, cost):
     assert "value_per_win_eur must be above 0" in str(error.value)
 
 
-# capacity
+# room
 
 
-def test_the_capacity_is_contacts_times_days_over_rows_and_one_at_most():
-    assert thresholds.capacity_share(1000, 5, 20) == pytest.approx(0.1)
-    assert thresholds.capacity_share(1000, 5, 200) == 1.0
-    assert thresholds.capacity_share(1000, 5, 1e9) == 1.0
-    assert thresholds.capacity_share(1000, 5, None) == 1.0
-    assert thresholds.capacity_share(1000, None, None) == 1.0
+@pytest.mark.parametrize("dated", [True, False])
+def test_no_limit_needs_no_days(dated):
+    thresholds.check_room(dated, None)
 
 
-@given(st.integers(1, 500), st.integers(1, 60), st.lists(st.integers(1, 40), min_size=2))
-def test_more_contacts_a_day_never_reach_fewer_rows(rows, days, contacts):
-    shares = [thresholds.capacity_share(rows, days, count) for count in sorted(contacts)]
-    assert (np.diff(shares) >= 0).all()
-    assert max(shares) <= 1
+def test_room_for_part_of_a_contact_is_room():
+    thresholds.check_room(True, 0.5)
 
 
-def test_a_daily_capacity_without_days_is_refused_with_the_way_out():
-    with pytest.raises(InputError, match="contacts_per_day_count is 120") as error:
-        thresholds.capacity_share(1000, None, 120)
-    assert "null in params.yaml" in str(error.value)
-
-
+@pytest.mark.parametrize("dated", [True, False])
 @pytest.mark.parametrize("count", [0, -5])
-def test_a_day_without_any_contact_is_refused(count):
-    with pytest.raises(InputError, match=f"above 0, params.yaml gives {count}"):
-        thresholds.capacity_share(1000, 5, count)
+def test_a_day_without_any_contact_is_refused(dated, count):
+    with pytest.raises(InputError, match=f"above 0, params.yaml gives {count}; null means no"):
+        thresholds.check_room(dated, count)
 
 
-# threshold
-
-
-def test_without_a_limit_the_threshold_is_the_break_even_chance():
-    _, chance = scored()
-    assert thresholds.threshold(chance, 0.13, 1.0) == 0.13
-
-
-@pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.9])
-def test_a_limit_contacts_the_share_that_there_is_room_for_when_no_chances_are_equal(share):
-    _, chance = scored()
-    contacted = (chance >= thresholds.threshold(chance, 0.0, share)).mean()
-    assert contacted == pytest.approx(share, abs=1 / len(chance))
-
-
-def test_room_for_more_than_pay_for_themselves_leaves_the_threshold_at_break_even():
-    _, chance = scored()
-    paying = (chance >= 0.3).mean()
-    assert thresholds.threshold(chance, 0.3, paying + 0.1) == 0.3
-    assert thresholds.threshold(chance, 0.3, paying / 2) > 0.3
-
-
-@given(chances, st.floats(0, 1))
-def test_less_room_never_lowers_the_threshold_and_none_is_below_break_even(chance, least):
-    found = [thresholds.threshold(chance, least, share) for share in np.linspace(0, 1, 11)]
-    assert (np.diff(found) <= 1e-12).all()
-    assert min(found) >= least
+def test_so_many_a_day_without_days_is_refused_with_the_way_out():
+    with pytest.raises(InputError, match="contacts_per_day_count is 120") as error:
+        thresholds.check_room(False, 120)
+    assert "null in params.yaml" in str(error.value)
 
 
 # profit curve
@@ -137,19 +104,9 @@ def test_the_order_in_which_a_file_lists_equals_changes_nothing():
     np.testing.assert_allclose(one, other)
 
 
-@given(chances, st.integers(0, 30))
-def test_no_threshold_expects_more_profit_than_the_break_even_chance(chance, cost):
-    """Each contact above it adds to the expected profit, each one below takes away."""
-    curve = thresholds.profit_curve(np.ones(len(chance)), chance, 20, cost)
-    there = thresholds.at(curve, thresholds.break_even(20, cost) - 1e-12)
-    assert there["expected_profit_eur"] == pytest.approx(max(0, curve["expected_profit_eur"].max()))
-
-
-def test_when_contacts_are_free_everybody_is_contacted():
+def test_when_contacts_are_free_no_further_one_costs_profit():
     won, chance = scored()
     curve = thresholds.profit_curve(won, chance, 40, 0)
-    there = thresholds.at(curve, thresholds.break_even(40, 0))
-    assert there["contacted_share"] == 1.0
     assert curve["profit_eur"].is_monotonic_increasing
 
 
@@ -159,51 +116,267 @@ def test_without_a_win_recall_is_zero_and_profit_is_the_cost():
     assert curve["profit_eur"].tolist() == [-4, -8, -12, -16]
 
 
-# at a threshold
+# money by row
 
 
-def test_a_threshold_above_every_chance_contacts_nobody():
-    won, chance = scored()
-    curve = thresholds.profit_curve(won, chance, 40, 4)
-    there = thresholds.at(curve, 1.5)
-    assert there.pop("threshold") == 1.5
-    assert set(there.values()) == {0.0}
-    assert set(there) == set(curve) - {"threshold"}
+@given(chances)
+def test_with_one_value_and_one_cost_a_row_pays_exactly_above_the_break_even_chance(chance):
+    profit = thresholds.expected_profit(chance, 32.0, 8.0)
+    assert (profit > 0).tolist() == (chance > thresholds.break_even(32.0, 8.0)).tolist()
 
 
-def test_a_chance_exactly_at_the_threshold_is_contacted():
-    curve = thresholds.profit_curve(np.array([1.0, 0, 1]), np.array([0.9, 0.5, 0.1]), 10, 1)
-    assert thresholds.at(curve, 0.5)["contacts_count"] == 2
-    assert thresholds.at(curve, np.nextafter(0.5, 1))["contacts_count"] == 1
+def test_each_row_has_its_own_break_even_chance():
+    value, cost = np.array([40.0, 400.0, 8.0]), np.array([4.0, 4.0, 8.0])
+    assert thresholds.break_even(value, cost).tolist() == [0.1, 0.01, 1.0]
+    assert thresholds.break_even(value, 4.0).tolist() == [0.1, 0.01, 0.5]
+    chance = np.array([0.05, 0.05, 0.9])
+    np.testing.assert_allclose(thresholds.expected_profit(chance, value, cost), [-2, 16, -0.8])
 
 
-def test_a_threshold_between_two_chances_contacts_those_above_it():
-    curve = thresholds.profit_curve(np.array([1.0, 0, 1]), np.array([0.9, 0.5, 0.1]), 10, 1)
-    there = thresholds.at(curve, 0.3)
-    assert (there["threshold"], there["contacts_count"], there["wins_count"]) == (0.3, 2, 1)
-    assert there["profit_eur"] == 8
+@pytest.mark.parametrize("wrong", [0.0, -3.0, np.nan, np.inf])
+def test_the_first_row_without_a_usable_value_is_named_with_the_way_out(wrong):
+    with pytest.raises(
+        InputError, match=f"2 rows break this, the first is row 1 with {wrong}"
+    ) as e:
+        thresholds.break_even(np.array([40.0, wrong, 40.0, wrong]), 4.0)
+    assert "median of the deals won" in str(e.value)
 
 
-def test_the_frozen_threshold_is_applied_to_later_rows_as_it_is():
-    won, chance = scored(seed=5)
-    frozen = {"value_per_win_eur": 40, "cost_per_contact_eur": 4, "threshold": 0.25}
-    found = thresholds.realised(won, chance, frozen)
-    contacted = chance >= 0.25
-    assert found["contacts_count"] == contacted.sum()
-    assert found["profit_eur"] == pytest.approx(40 * won[contacted].sum() - 4 * contacted.sum())
-    fewer = thresholds.realised(won[:50], chance[:50], frozen)
-    assert fewer["contacts_count"] == contacted[:50].sum()
+@given(chances)
+def test_an_array_of_one_value_gives_the_curve_of_that_value(chance):
+    won = (np.arange(len(chance)) % 3 == 0).astype(float)
+    one = thresholds.profit_curve(won, chance, 40.0, 4.0)
+    other = thresholds.profit_curve(won, chance, np.full(len(chance), 40.0), 4.0)
+    np.testing.assert_allclose(one, other)
+
+
+def test_where_values_differ_the_curve_expects_the_most_it_can_from_every_number_of_contacts():
+    random = np.random.default_rng(0)
+    chance, value = random.random(9).round(1), random.integers(1, 9, 9) * 10.0
+    curve = thresholds.profit_curve(np.ones(9), chance, value, 4.0)
+    profit = np.sort(chance * value - 4)[::-1]
+    for row in curve.itertuples():
+        assert row.expected_profit_eur == pytest.approx(profit[: row.contacts_count].sum())
+
+
+# aims
+
+
+@given(chances)
+def test_the_expected_f1_is_that_of_every_threshold_tried_one_by_one(chance):
+    table = thresholds.expected_f1(chance)
+    tried = {
+        least: 2 * chance[chance >= least].sum() / ((chance >= least).sum() + chance.sum())
+        for least in np.unique(chance)
+    }
+    assert dict(zip(table["threshold"], table["f1"], strict=True)) == pytest.approx(tried)
+    choice = thresholds.choose("f1", chance, 40, 4)
+    assert tried[choice.threshold] == pytest.approx(max(tried.values()))
+
+
+@given(chances)
+def test_the_f1_threshold_is_half_the_f1_it_reaches(chance):
+    """Lipton, Elkan and Naryanaswamy 2014: the best list holds whoever has a chance of at least
+    half the best F1, so it is the border between the last one in and the first one out."""
+    table = thresholds.expected_f1(chance)
+    threshold = thresholds.choose("f1", chance, 40, 4).threshold
+    half = table["f1"].max() / 2
+    assert threshold >= half - 1e-12
+    assert (chance[chance < threshold] <= half + 1e-12).all()
+
+
+def test_the_approximation_finds_the_list_with_the_highest_exact_expected_f1():
+    """Exact: the mean F1 over all 2^n outcomes of n independent rows (Jansche 2007)."""
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        chance = np.sort(random.beta(1, 2, 10))[::-1]
+        outcomes = (np.arange(2**10)[:, None] >> np.arange(10)) & 1
+        weight = np.prod(np.where(outcomes, chance, 1 - chance), axis=1)
+        exact = [
+            float(weight @ (2 * outcomes[:, :k].sum(1) / (k + outcomes.sum(1))))
+            for k in range(1, 11)
+        ]
+        count = np.sum(chance >= thresholds.choose("f1", chance, 40, 4).threshold)
+        assert exact[count - 1] >= max(exact) - 0.01
+
+
+@given(chances, st.floats(0.01, 1))
+def test_the_recall_list_is_the_shortest_that_is_expected_to_hold_the_share(chance, share):
+    threshold = thresholds.choose("recall", chance, 40, 4, share).threshold
+    held = chance[chance >= threshold].sum() / chance.sum()
+    assert held >= share - 1e-8
+    assert chance[chance > threshold].sum() / chance.sum() < share
+
+
+def test_the_recall_expected_comes_true_where_chances_are_true():
+    won, chance = scored(20_000)
+    choice = thresholds.choose("recall", chance, 40, 4, 0.8)
+    inside = chance >= choice.threshold
+    assert won[inside].sum() / won.sum() == pytest.approx(0.8, abs=0.02)
+    assert f"{won[inside].mean():.0%} of the contacts" in choice.why
+
+
+def test_more_recall_costs_precision():
+    _, chance = scored()
+    table = thresholds.expected_f1(chance)
+    assert table["recall"].is_monotonic_increasing
+    assert table["precision"].is_monotonic_decreasing
+    assert table.iloc[-1]["recall"] == 1.0
+
+
+def test_the_f1_list_of_rows_that_are_all_alike_is_all_of_them():
+    choice = thresholds.choose("f1", np.full(50, 0.03), 40, 4)
+    assert choice.threshold == 0.03
+
+
+def test_the_aim_of_profit_is_the_break_even_chance_for_one_row_or_for_each():
+    _, chance = scored()
+    assert thresholds.choose("profit", chance, 40, 4).threshold == 0.1
+    own = thresholds.choose("profit", chance[:2], np.array([40.0, 8.0]), 4)
+    assert own.threshold.tolist() == [0.1, 0.5]
+    assert "each row's own" in own.why
 
 
 @pytest.mark.parametrize(
-    ("lowest", "note"), [(0.1, "the break-even chance"), (0.2, "capacity for 30% of the rows")]
+    ("given_", "text"),
+    [
+        (
+            {"aim": "accuracy"},
+            "aim must be one of profit, f1, recall; params.yaml gives 'accuracy'",
+        ),
+        (
+            {"aim": "recall", "recall_share": 0},
+            "recall_share must be above 0 and at most 1, .* gives 0",
+        ),
+        ({"aim": "recall", "recall_share": 80}, "gives 80; 0.8 looks for four wins in five"),
+        ({"aim": "f1", "chance": np.array([])}, "aim is f1, which needs an open list"),
+        ({"aim": "profit", "value_per_win_eur": 0}, "value_per_win_eur must be above 0"),
+    ],
 )
-def test_the_headline_says_why_the_threshold_stands_where_it_does(lowest, note):
-    won, chance = scored()
-    there = thresholds.at(thresholds.profit_curve(won, chance, 40, 4), lowest)
-    cards = thresholds.headline(lowest, 0.1, 0.3, there)
-    assert note in cards[0]["note"]
-    assert (
-        f"{there['wins_count']:,.0f} wins in {there['contacts_count']:,.0f} contacts"
-        in cards[1]["note"]
-    )
+def test_an_aim_that_makes_no_sense_is_refused_by_value_with_the_way_out(given_, text):
+    usual = {"aim": "f1", "chance": np.array([0.5]), "value_per_win_eur": 40}
+    with pytest.raises(InputError, match=text):
+        thresholds.choose(**usual | given_, cost_per_contact_eur=4)
+
+
+def test_a_list_without_any_chance_is_chosen_from_without_failing():
+    for aim in thresholds.AIMS:
+        assert np.isfinite(thresholds.choose(aim, np.zeros(5), 40, 4).threshold)
+
+
+# one number or many
+
+
+@pytest.mark.parametrize("aim", thresholds.AIMS)
+def test_a_threshold_that_is_the_same_for_all_rows_is_a_single_one(aim):
+    _, chance = scored()
+    choice = thresholds.choose(aim, chance, 40, 4)
+    assert choice.single() == choice.threshold
+    assert type(choice.single()) is float
+
+
+def test_a_threshold_row_by_row_is_no_single_one():
+    _, chance = scored()
+    own = np.full(len(chance), 40.0)
+    assert thresholds.choose("profit", chance, own, 4).single() is None
+    assert thresholds.choose("f1", chance, own, 4).single() is not None
+
+
+def test_free_contacts_have_the_single_threshold_of_zero():
+    assert thresholds.choose("profit", np.array([0.5]), 40, 0).single() == 0.0
+
+
+@given(chances, st.floats(0.05, 1))
+def test_by_aim_puts_each_threshold_where_choosing_that_aim_does(chance, share):
+    found = thresholds.by_aim(chance, 40, 4, share)
+    assert list(found) == list(thresholds.AIMS)
+    for aim, least in found.items():
+        assert least == thresholds.choose(aim, chance, 40, 4, share).threshold
+    assert found["recall"] >= chance.min()
+
+
+def test_where_rows_have_their_own_the_middle_one_stands_for_the_aim_of_profit():
+    value = np.array([400.0, 40.0, 8.0])
+    found = thresholds.by_aim(np.array([0.5, 0.4, 0.3]), value, 4, 0.8)
+    assert found["profit"] == 0.1
+    assert {type(least) for least in found.values()} == {float}
+
+
+# money by column
+
+
+EUROS = pd.DataFrame(
+    {
+        "value": np.array([100, np.nan, 300, 700], "float32"),
+        "debt": [1.0, -2.0, 3.0, -4.0],
+        "endless": [1.0, np.inf, 3.0, 4.0],
+        "none": [np.nan] * 4,
+        "stage": ["new", "demo", "new", "demo"],
+    }
+)
+
+
+@pytest.mark.parametrize("number", [40, 0.0, 2.5])
+def test_a_number_is_the_same_for_all_rows(number):
+    assert thresholds.money(number, EUROS, "value_per_win_eur") == number
+    assert thresholds.typical(number) == number
+
+
+def test_a_column_gives_each_row_its_own_and_the_typical_one_stands_in_where_it_is_missing():
+    value = thresholds.money("value", EUROS, "value_per_win_eur")
+    assert value.tolist() == [100, 300, 300, 700]
+    assert value.dtype == np.float64
+    assert thresholds.typical(value) == 300
+
+
+def test_what_stands_in_on_later_rows_comes_from_the_earlier_ones():
+    """Else a row's value would depend on rows that come after it."""
+    earlier = thresholds.typical(thresholds.money("value", EUROS[:3], "value_per_win_eur"))
+    later = [
+        thresholds.money("value", rows, "value_per_win_eur", missing_eur=earlier)[1]
+        for rows in (EUROS, EUROS.assign(value=[1e6, np.nan, 1e6, 1e6]))
+    ]
+    assert later == [earlier, earlier]
+    empty = thresholds.money("none", EUROS, "value_per_win_eur", missing_eur=earlier)
+    assert empty.tolist() == [earlier] * 4
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        ("valuw", "is not among the features. Columns of numbers: value, debt, endless, none"),
+        ("stage", "holds no numbers. Columns of numbers: value, debt"),
+        ("debt", "must hold 0 or more euros; 2 rows break this, the first holds -2"),
+        ("endless", "1 rows break this, the first holds inf"),
+        ("none", "is empty in these 4 rows"),
+    ],
+)
+def test_a_column_that_holds_no_euros_is_one_message(column, says):
+    with pytest.raises(InputError, match=f"cost_per_contact_eur is the column '{column}'.*{says}"):
+        thresholds.money(column, EUROS, "cost_per_contact_eur")
+
+
+def test_money_by_row_gives_the_break_even_of_each_row():
+    value = thresholds.money("value", EUROS, "value_per_win_eur")
+    least = thresholds.break_even(value, 30)
+    assert least.tolist() == pytest.approx([0.3, 0.1, 0.1, 3 / 70])
+
+
+def test_later_money_is_value_then_cost_as_they_were_chosen():
+    chosen = {"cost_per_contact_eur": 4, "value_per_win_eur": 40, "typical_eur": [40.0, 4.0]}
+    assert thresholds.later_money(chosen, EUROS) == [40, 4]
+
+
+def test_later_money_that_is_missing_is_the_typical_one_of_its_own_role():
+    """Value and cost can be columns both: each has its own figure, in the order of MONEY."""
+    chosen = {"value_per_win_eur": "value", "cost_per_contact_eur": "none"}
+    value, cost = thresholds.later_money(chosen | {"typical_eur": [250.0, 7.0]}, EUROS)
+    assert thresholds.MONEY == ("value_per_win_eur", "cost_per_contact_eur")
+    assert value.tolist() == [100, 250, 300, 700]
+    assert cost.tolist() == [7] * 4
+
+
+def test_later_money_of_a_column_that_went_away_names_the_parameter():
+    chosen = {"value_per_win_eur": 40, "cost_per_contact_eur": "fee", "typical_eur": [40.0, 4.0]}
+    with pytest.raises(InputError, match="cost_per_contact_eur is the column 'fee', which is not"):
+        thresholds.later_money(chosen, EUROS)

@@ -1,6 +1,4 @@
-"""Cuts are frozen, equals share a tier, and a verdict is only given where later data bear it."""
-
-import json
+"""Cuts are frozen and equals share a tier; ranks keep the sizes, and break ties the same way."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +8,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import Table
 from statsmodels.stats.proportion import proportion_confint
 
-from tierwise import files, leakage, tiers
+from tierwise import draws, tiers
 from tierwise.files import InputError
 
 SHARES = {"A": 0.2, "B": 0.3, "C": 0.5}
@@ -31,12 +29,7 @@ def judged(count=600, seed=0, rates=(0.5, 0.25, 0.1)):
 
 
 def weeks(count, size=30):
-    return tiers.block_draws(np.arange(count) // size)
-
-
-def judge(won, tier, score, names, draws, compared, caveat=""):
-    blocks = np.arange(len(won)) // 30
-    return tiers.judge(won, tier, score, names, draws, compared, blocks, caveat)
+    return draws.draw(np.arange(count) // size)
 
 
 # cuts
@@ -115,6 +108,59 @@ def test_long_names_of_tiers_are_not_cut_off():
     ]
 
 
+# assigning by rank
+
+
+@given(scores, st.integers(1, 4))
+def test_ranks_give_each_list_the_planned_sizes_within_half_a_row(score, lists):
+    on = np.arange(len(score)) % lists
+    tier = tiers.assign_by_rank(score, on, SHARES)
+    for one in range(min(lists, len(score))):
+        upto = np.cumsum([np.sum(tier[on == one] == name) for name in NAMES])
+        planned = np.cumsum(list(SHARES.values())) * np.sum(on == one)
+        assert (abs(upto - planned) <= 0.5 + 1e-6).all()
+
+
+def test_a_list_of_ten_has_two_three_and_five_and_the_best_come_first():
+    score = np.array([0.1, 0.9, 0.3, 0.8, 0.2, 0.7, 0.6, 0.5, 0.4, 0.0])
+    tier = tiers.assign_by_rank(score, np.full(10, "monday"), SHARES)
+    assert tier.tolist() == ["C", "A", "C", "A", "C", "B", "B", "B", "C", "C"]
+
+
+@given(scores)
+def test_in_a_list_no_row_has_a_better_tier_than_one_with_a_higher_score(score):
+    on = np.arange(len(score)) % 2
+    tier = pd.Series(tiers.assign_by_rank(score, on, SHARES)).map({"A": 2, "B": 1, "C": 0})
+    for one in (0, 1):
+        ranked = tier[on == one].to_numpy()[np.argsort(-score[on == one], kind="stable")]
+        assert (np.diff(ranked) <= 0).all()
+
+
+def test_equal_scores_are_told_apart_by_the_order_of_rows_every_time():
+    tier = tiers.assign_by_rank(np.zeros(10), np.zeros(10), SHARES)
+    assert "".join(tier) == "AABBBCCCCC"
+    assert "".join(tiers.assign_by_rank(np.zeros(4), np.arange(4), SHARES)) == "BBBB"
+
+
+def test_a_row_is_ranked_against_its_own_list_alone():
+    score = np.r_[np.arange(10), np.arange(10) + 100.0]
+    tier = tiers.assign_by_rank(score, np.repeat(["good week", "bad week"], 10), SHARES)
+    assert tier[:10].tolist() == tier[10:].tolist()
+    frozen = tiers.assign(score, tiers.cuts(score, SHARES), "C")
+    assert set(frozen[:10]) == {"C"}
+
+
+def test_ranks_and_cuts_are_the_same_on_one_list_without_equals():
+    score = np.random.default_rng(0).permutation(200) / 200
+    by_rank = tiers.assign_by_rank(score, np.zeros(200), SHARES)
+    assert by_rank.tolist() == tiers.assign(score, tiers.cuts(score, SHARES), "C").tolist()
+
+
+def test_ranks_refuse_shares_that_are_no_partition_as_cuts_do():
+    with pytest.raises(InputError, match="add up to 1"):
+        tiers.assign_by_rank(np.arange(3.0), np.zeros(3), {"A": 0.5, "B": 0.4})
+
+
 # conversion
 
 
@@ -191,19 +237,7 @@ def test_shuffled_labels_give_a_z_of_a_standard_normal():
     assert z.std() == pytest.approx(1, abs=0.15)
 
 
-# draws, gaps, shares found
-
-
-def test_whole_weeks_are_drawn_and_draws_repeat_exactly():
-    block = np.array([0, 0, 0, 1, 2, 2])
-    draws = tiers.block_draws(block)
-    assert len(draws) == 1000
-    for rows in draws[:50]:
-        counts = np.bincount(rows, minlength=6)
-        assert len(set(counts[:3])) == len(set(counts[4:])) == 1
-        assert counts[0] + counts[3] + counts[4] == 3
-    for one, other in zip(draws[:5], tiers.block_draws(block)[:5], strict=True):
-        np.testing.assert_array_equal(one, other)
+# gaps and gains
 
 
 def test_a_gap_is_the_difference_of_neighbouring_rates_inside_its_interval():
@@ -219,23 +253,12 @@ def test_a_gap_is_the_difference_of_neighbouring_rates_inside_its_interval():
 def test_a_gaps_interval_agrees_with_the_textbook_where_rows_are_independent():
     """sqrt(p(1-p)/n + q(1-q)/m), with blocks of one row."""
     won, tier, _ = judged(1500)
-    row = tiers.gaps(won, tier, NAMES, tiers.block_draws(np.arange(1500))).iloc[0]
+    row = tiers.gaps(won, tier, NAMES, draws.draw(np.arange(1500))).iloc[0]
     high, low = won[tier == "A"], won[tier == "B"]
     error = np.sqrt(high.var() / len(high) + low.var() / len(low))
     np.testing.assert_allclose(
         row["interval"], row["gap"] + 1.96 * error * np.array([-1, 1]), atol=0.012
     )
-
-
-def test_the_share_found_grows_tier_by_tier_and_leaves_the_last_tiers_wins():
-    won, tier, _ = judged()
-    found = tiers.found_share(won, tier, NAMES, weeks(600))
-    assert list(found) == ["A", "A+B"]
-    assert found["A"]["share"] == pytest.approx(won[tier == "A"].sum() / won.sum())
-    assert found["A+B"]["share"] == pytest.approx(1 - won[tier == "C"].sum() / won.sum())
-    assert found["A+B"]["contacted_share"] == pytest.approx(np.mean(tier != "C"))
-    for entry in found.values():
-        assert entry["interval"][0] <= entry["share"] <= entry["interval"][1]
 
 
 def test_the_gains_curve_ends_with_everybody_and_treats_equals_alike():
@@ -249,165 +272,107 @@ def test_the_gains_curve_ends_with_everybody_and_treats_equals_alike():
     pd.testing.assert_frame_equal(curve, tiers.gains(won[mixed], score[mixed]))
 
 
-# verdict
-
-
-def gap_table(*lows):
-    pairs = zip(NAMES, NAMES[1:], lows, strict=False)
-    return pd.DataFrame(
-        [{"better": a, "worse": b, "gap": 0.1, "interval": [low, 0.2]} for a, b, low in pairs]
-    )
-
-
-def test_a_verdict_is_supported_only_when_all_rules_hold():
-    assert tiers.verdict(0.51, 0.0099, gap_table(0.001, 0.001), 0.501)[0] == "supported"
-
-
-def test_sorting_weeks_and_not_the_rows_within_them_is_not_supported():
-    word, why = tiers.verdict(0.6, 0.001, gap_table(0.1, 0.1), 0.5)
-    assert word == "not supported"
-    assert "good weeks from bad ones" in why
-
-
-def test_a_clock_ranks_over_all_rows_and_not_inside_weeks():
-    """One value a week that sets the week's win rate: pooled it ranks, for a week's list never."""
-    random = np.random.default_rng(0)
-    week = np.repeat(np.arange(40), 50)
-    level = random.random(40)[week]
-    won = (random.random(2000) < level).astype(float)
-    found = tiers.auc_in_weeks(won, level, week)
-    assert leakage.auc(won, level) > 0.75
-    assert found["auc_in_weeks"] == pytest.approx(0.5)
-    result = judge_by(won, level, week)
-    assert result["verdict"] == "not supported"
-    assert "good weeks" in result["sentence"]
-
-
-def judge_by(won, score, week):
-    tier = tiers.assign(score, tiers.cuts(score, {"A": 0.2, "B": 0.3, "C": 0.5}), "C")
-    draws = tiers.block_draws(week)[:200]
-    return tiers.judge(won, tier, score, NAMES, draws, {"can_rank": True}, week)
-
-
 def test_intervals_of_rates_widen_when_rows_of_a_week_share_their_luck():
     random = np.random.default_rng(1)
     week = np.repeat(np.arange(40), 50)
     won = (random.random(2000) < random.random(40)[week]).astype(float)
     tier = np.array(NAMES)[np.arange(2000) % 3]
     alone = tiers.conversion(won, tier, NAMES)["interval"].map(np.ptp)
-    shared = tiers.conversion(won, tier, NAMES, tiers.block_draws(week))["interval"].map(np.ptp)
+    shared = tiers.conversion(won, tier, NAMES, draws.draw(week))["interval"].map(np.ptp)
     assert (shared > 1.5 * alone).all()
 
 
-def test_what_the_sentence_must_not_leave_out_stands_at_its_end():
-    won, tier, score = judged(1500)
-    draws = weeks(1500)[:100]
-    result = judge(won, tier, score, NAMES, draws, {"can_rank": True}, " But read this.")
-    assert result["sentence"].endswith("later data. But read this.")
+# both ways compared
+
+
+def test_the_comparison_shows_both_ways_with_the_figures_each_has_alone():
+    won, tier, score = judged()
+    ranked = tiers.assign_by_rank(score, np.arange(600) // 100, SHARES)
+    table = tiers.compare(won, tier, ranked, NAMES, weeks(600))
+    assert table["way"].tolist() == [tiers.FROZEN] * 3 + [tiers.RANKED] * 3
+    for way, own in ((tiers.FROZEN, tier), (tiers.RANKED, ranked)):
+        part = table[table["way"] == way]
+        alone = tiers.conversion(won, own, NAMES, weeks(600))
+        pd.testing.assert_frame_equal(part[list(alone)].reset_index(drop=True), alone)
+        assert part["found_share"].sum() == pytest.approx(1)
+        assert part["gap"].tolist()[:2] == tiers.gaps(won, own, NAMES, weeks(600))["gap"].tolist()
+        assert part["gap"].iloc[-1] is None
+
+
+# which way
+
+
+def halves(count, seed):
+    """Two halves of the same `count` scores, no two equal, each in its own order."""
+    random = np.random.default_rng(seed)
+    return random.permutation(count) / count, random.permutation(count) / count
+
+
+some = st.integers(1, 30).map(lambda v: 10 * v)
+seeds = st.integers(0, 99)
+
+
+@given(some, seeds)
+def test_where_scores_stay_as_they_were_cuts_are_frozen(count, seed):
+    way, reason = tiers.way_of(np.r_[halves(count, seed)], SHARES)
+    assert way == tiers.FROZEN
+    assert reason.endswith("no tier left its planned share by more than 0%")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_chance_alone_does_not_move_the_sizes_of_many_rows_beyond_the_tolerance(seed):
+    score = np.random.default_rng(seed).beta(1.5, 6, 8000)
+    assert tiers.way_of(score, SHARES)[0] == tiers.FROZEN
+
+
+@given(some, seeds, st.sampled_from([(1.5, "80%"), (-1.5, "50%")]))
+def test_where_the_level_of_scores_moves_tiers_are_given_by_rank(count, seed, moved):
+    """All rows are A after a rise, and all are C after a fall."""
+    before, after = halves(count, seed)
+    way, reason = tiers.way_of(np.r_[before, after + moved[0]], SHARES)
+    assert way == tiers.RANKED
+    assert f"left the planned shares by {moved[1]}" in reason
+
+
+@given(scores.filter(lambda score: len(score) > 1))
+def test_the_way_needs_only_the_order_of_scores(score):
+    assert tiers.way_of(score, SHARES) == tiers.way_of(np.exp(9 * score), SHARES)
 
 
 @pytest.mark.parametrize(
-    ("auc_low", "p", "lows", "reason"),
+    ("sizes", "way", "reason"),
     [
-        (0.50, 0.001, (0.1, 0.1), "can't be told from chance"),
-        (0.60, 0.010, (0.1, 0.1), "does not rise"),
-        (0.60, 0.001, (0.0, 0.1), "tiers A and B can't be told apart"),
-        (0.60, 0.001, (0.1, -0.1), "tiers B and C can't be told apart"),
-        (0.40, 0.500, (-0.1, -0.1), "can't be told from chance"),
+        ((20, 30, 50), tiers.FROZEN, "by more than 0%"),
+        ((25, 25, 50), tiers.FROZEN, "by more than 5%"),
+        ((26, 24, 50), tiers.RANKED, "by 6%"),
+        ((20, 24, 56), tiers.RANKED, "by 6%"),
+        ((0, 50, 50), tiers.RANKED, "by 20%"),
     ],
 )
-def test_each_rule_alone_withholds_support_and_is_named(auc_low, p, lows, reason):
-    word, why = tiers.verdict(auc_low, p, gap_table(*lows))
-    assert word == "not supported"
+def test_five_points_beside_the_plan_are_borne_and_six_are_not(sizes, way, reason):
+    """The first hundred rows put the cuts at 80 and 50, the second hundred try them."""
+    score = np.r_[np.arange(100), np.repeat([90, 60, 10], sizes)]
+    found, why = tiers.way_of(score, SHARES)
+    assert found == way
     assert reason in why
 
 
-# judge
+def test_scores_that_are_all_alike_are_given_by_rank_since_no_cut_divides_them():
+    assert tiers.way_of(np.full(40, 0.3), SHARES)[0] == tiers.RANKED
 
 
-def test_tiers_that_keep_their_order_are_supported():
-    won, tier, score = judged(1500)
-    result = judge(won, tier, score, NAMES, weeks(1500)[:200], {"can_rank": True})
-    assert result["verdict"] == "supported"
-    rates = [f"{row['rate']:.0%}"[:-1] for row in result["tiers"]]
-    assert result["sentence"].startswith("A / B / C converted at " + " / ".join(rates) + " % of ")
-    assert result["withheld"] == {}
-    assert (result["rows_count"], result["wins_count"]) == (1500, int(won.sum()))
+@given(scores, scores, st.integers(1, 4))
+def test_tiers_given_are_those_of_the_way_they_are_given_in(before, later, lists):
+    cuts, on = tiers.cuts(before, SHARES), np.arange(len(later)) % lists
+    frozen = tiers.given(tiers.FROZEN, later, on, cuts, SHARES)
+    assert frozen.tolist() == tiers.assign(later, cuts, "C").tolist()
+    by_rank = tiers.assign_by_rank(later, on, SHARES).tolist()
+    for useless in (cuts, {}):
+        ranked = tiers.given(tiers.RANKED, later, on, useless, SHARES)
+        assert ranked.tolist() == by_rank
 
 
-@pytest.mark.parametrize(
-    ("rates", "reason"),
-    [((0.5, 0.5, 0.1), "A and B"), ((0.5, 0.2, 0.2), "B and C"), ((0.1, 0.2, 0.4), "from chance")],
-)
-def test_tiers_that_do_not_keep_their_order_are_not_supported(rates, reason):
-    won, tier, score = judged(1500, rates=rates)
-    result = judge(won, tier, score, NAMES, weeks(1500)[:200], {"can_rank": True})
-    assert result["verdict"] == "not supported"
-    assert reason in result["sentence"]
-
-
-def test_shuffled_outcomes_are_supported_in_no_seed():
-    won, tier, score = judged()
-    draws = weeks(600)[:100]
-    random = np.random.default_rng(0)
-    verdicts = [
-        judge(random.permutation(won), tier, score, NAMES, draws, {"can_rank": True})["verdict"]
-        for _ in range(5)
-    ]
-    assert set(verdicts) == {"not supported"}
-
-
-def test_without_a_ranking_no_tier_is_issued_however_well_they_would_have_done():
-    won, tier, score = judged(900)
-    compared = {"can_rank": False, "sentence": "No candidate ranks."}
-    draws = weeks(900)[:100]
-    result = judge(won, tier, score, NAMES, draws, compared)
-    issued = judge(won, tier, score, NAMES, draws, {"can_rank": True})
-    assert result["verdict"] == "cannot rank"
-    assert result["sentence"] == "No candidate ranks."
-    assert result["tiers"] == []
-    assert result["found_share"] == {}
-    assert result["withheld"] == {"tiers": issued["tiers"], "found_share": issued["found_share"]}
-
-
-def test_cards_and_marks_show_the_same_figures_issued_or_withheld():
-    won, tier, score = judged()
-    results = [
-        judge(won, tier, score, NAMES, weeks(600)[:50], {"can_rank": able, "sentence": ""})
-        for able in (True, False)
-    ]
-    issued, withheld = (tiers.headline(result) for result in results)
-    assert issued[0]["label"] == "tier A converted at"
-    assert withheld[0]["label"] == "tier A would have converted at"
-    assert [card | {"label": ""} for card in issued] == [card | {"label": ""} for card in withheld]
-    pd.testing.assert_frame_equal(tiers.marks(results[0]), tiers.marks(results[1]))
-    assert tiers.marks(results[0])["name"].tolist() == ["A", "A+B"]
-
-
-@pytest.mark.parametrize("empty", NAMES)
-def test_an_empty_tier_leaves_no_nan_in_what_is_written_and_is_not_supported(empty, tmp_path):
-    won, tier, score = judged()
-    tier = np.where(tier == empty, next(name for name in NAMES if name != empty), tier)
-    result = judge(won, tier, score, NAMES, weeks(600)[:100], {"can_rank": True})
-    assert result["verdict"] == "not supported"
-    assert "nan" not in result["sentence"]
-    assert np.isfinite([result["auc"], result["trend_z"], result["trend_p"]]).all()
-    gaps = tiers.gaps(won, tier, NAMES, weeks(600)[:100])
-    assert np.isfinite(np.r_[gaps["gap"], np.ravel(gaps["interval"].tolist())]).all()
-    files.write_json(tmp_path / "result.json", result)
-    text = (tmp_path / "result.json").read_text(encoding="utf-8")
-    assert "NaN" not in text
-    written = {row["name"]: row for row in json.loads(text)["tiers"]}[empty]
-    assert (written["count"], written["rate"], written["interval"]) == (0, None, [0.0, 1.0])
-    assert all("nan" not in str(card).lower() for card in tiers.headline(result))
-
-
-def test_a_judged_span_without_a_win_is_judged_and_not_supported():
-    _, tier, score = judged()
-    result = judge(np.zeros(600), tier, score, NAMES, weeks(600)[:50], {"can_rank": True})
-    assert result["verdict"] == "not supported"
-    assert result["auc"] == 0.5
-    assert result["found_share"]["A"]["share"] == 0.0
+# months
 
 
 def test_months_hold_every_row_once_and_say_nothing_where_nobody_was():

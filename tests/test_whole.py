@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from tierwise import files, index, notebook, scoring
+from tierwise import files, index, notebook, scoring, sections
 from tierwise.files import STEPS, InputError
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +59,7 @@ def noise():
 
 
 def section(name, outcome, won, lost, time=None):
-    """What `tierwise adopt` would write, with fewer periods."""
+    """What `tierwise adopt` would write, with fewer periods and checks."""
     features = {
         "kind": "table",
         "simulated": True,
@@ -74,33 +74,16 @@ def section(name, outcome, won, lost, time=None):
             "lost_values": [lost],
             "time": {"column": time} if time else {},
             "outcome_known": {"after_days": 3} if time else {"after_rows": 0},
+            "owner_column": None,
         },
-        "leave_out": {},
-        "allow": {},
-        "tune_share": 0.20,
-        "judge_share": 0.25,
-        "leak_guard": {"single_column_auc": 0.9, "missing_gap_share": 0.2, "fill_range_share": 0.5},
     }
-    return {
-        "build_features": features,
-        "compare_models": {
-            "rule_columns": [],
-            "period_count": 3,
-            "history_share": 0.4,
-            "contacted_share": 0.2,
-            "tolerance_auc": 0.005,
-            "rank_p": 0.01,
-            "doubt_share": 0.05,
-        },
-        "select_threshold": {
-            "value_per_win_eur": 40,
-            "cost_per_contact_eur": 4,
-            "contacts_per_day_count": 3 if time else None,
-            "tolerance_log_loss": 0.001,
-        },
-        "validate_tiers": {"tier_shares": {"A": 0.2, "B": 0.3, "C": 0.5}},
-        "export_model": {"checks_count": 10},
-    }
+    found = sections.defaults(features, rarer_count=500)
+    found["build_features"]["judge_share"] = 0.25
+    found["build_features"]["leak_guard"]["single_column_auc"] = 0.9
+    found["compare_models"]["period_count"] = 3
+    found["select_threshold"]["contacts_per_day_count"] = 3 if time else None
+    found["export_model"]["checks_count"] = 10
+    return found
 
 
 def everything(root, application):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tierwise import audit, flatfile, leakage, outcomes, sections
+from tierwise import audit, flatfile, leakage, openness, outcomes, sections
 from tierwise import examples as ex
 from tierwise.applications import table as question
 from tierwise.files import InputError, project_root, write_text
@@ -39,6 +39,7 @@ class Answers:
     lost: tuple[str, ...] | list[str] = ()
     entity: str = "case"
     day_first: bool | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ def examine(answers: Answers, root: Path) -> Findings:
     won = examples.loc[early, "outcome"].to_numpy()
     when, whose = examples.loc[early, "as_of"], examples.loc[early, "entity_id"]
     found = leakage.audit(columns[early], when, won, entity=whose)
+    still = question.open_rows(raw, table)
+    found = openness.compared(found, examples[early], columns[early], still)
     features = {"kind": "table", "simulated": False}
     features["source"] = Path(os.path.relpath(path, root)).as_posix()
     features["question"] = {"text_format": text_format, "missing_values": missing_values, **table}
@@ -106,6 +109,7 @@ def describe(answers: Answers, raw: pd.DataFrame, notes: list[str]) -> dict[str,
     """How to read the file's columns, for the section; adds to `notes` what it had to assume."""
     labels = question.as_labels(question.require(raw, answers.outcome, "outcome"))
     roles = {"id": answers.id_column, "time": answers.time, "known": answers.known}
+    roles["owner"] = answers.owner
     for role, column in roles.items():
         if column:
             question.require(raw, column, role)
@@ -126,6 +130,7 @@ def describe(answers: Answers, raw: pd.DataFrame, notes: list[str]) -> dict[str,
             "of the outcome, and --time should name the moment of decision"
         )
     table["outcome_known"] = known_rule(answers, raw, as_of, decided, notes)
+    table["owner_column"] = answers.owner
     spent = question.spent(table)
     for name in raw:
         if name not in spent and not ex.is_dated(raw[name]) and looks_like_time(raw[name]):
@@ -269,6 +274,9 @@ def facts(
         found["id"] = f"'{table['id_column']}'"
         distinct = examples["entity_id"].nunique()
         found["id"] += f", {distinct:,} in {count:,} rows" if distinct < count else ""
+    if table["owner_column"]:
+        people = examples["owner_id"].nunique()
+        found["owner"] = f"'{table['owner_column']}', {people:,} of them"
     found["used"] = f"{count:,} rows, {wins:,} of them won ({wins / count:.1%})"
     if excluded:
         reasons = (f"{number:,} {reason}" for reason, number in excluded.items())

@@ -11,7 +11,7 @@ import onnxruntime
 import pandas as pd
 
 from tierwise import files, imports, scoring
-from tierwise.models import categories_of
+from tierwise.preparation import categories_of
 
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "pandas", "scikit-learn", "skl2onnx", "skops")
 MODEL_FILES = ("model.onnx", "model.skops")
@@ -35,6 +35,8 @@ def build(application: str, learn: pd.DataFrame, steps: dict[str, Any]) -> dict[
         "output": outputs(features["entity"], model) if issued else {},
         "calibration": chosen["calibrator"] if issued else None,
         "threshold_chance": chosen["threshold"] if issued else None,
+        "tiers_by": judged["way"] if tiered else None,
+        "tier_shares": judged["tier_shares"] if tiered else {},
         "tier_cuts_score": judged["cuts"] if tiered else {},
         "tiers": judged["tiers"] if tiered else [],
         "auc": judged["auc"],
@@ -197,20 +199,37 @@ def output_lines(card: dict[str, Any]) -> list[str]:
     chance = next(name for name in card["output"] if name.startswith("chance"))
     return [
         *(f"- `{name}`: {meaning}" for name, meaning in sorted(card["output"].items())),
-        f"- contact when `{chance}` is at least {card['threshold_chance']:.4f}",
+        contact_line(chance, card["threshold_chance"]),
     ]
+
+
+def contact_line(chance: str, threshold: float | None) -> str:
+    if threshold is None:
+        return f"- contact when `{chance}` times the row's value exceeds its cost"
+    return f"- contact when `{chance}` is at least {threshold:.4f}"
+
+
+def place(card: dict[str, Any], name: str) -> str:
+    """Where a tier begins: a share of the ranked list, or the lowest score."""
+    if not card["tier_cuts_score"]:
+        names = list(card["tier_shares"])
+        upto = [sum(list(card["tier_shares"].values())[:n]) for n in range(len(names) + 1)]
+        number = names.index(name)
+        return f"{upto[number]:.0%} to {upto[number + 1]:.0%} of the list"
+    cut = card["tier_cuts_score"].get(name)
+    return "below" if cut is None else f"{cut:.6f}"
 
 
 def tier_lines(card: dict[str, Any]) -> list[str]:
     if not card["tiers"]:
         return [f"No tiers are issued: {card['verdict']}."]
-    head = ["| tier | lowest score | rows | converted | 95 % interval |", "|---|---|---|---|---|"]
+    what = "lowest score" if card["tier_cuts_score"] else "by rank within a week"
+    head = [f"| tier | {what} | rows | converted | 95 % interval |", "|---|---|---|---|---|"]
     rows = []
     for tier in card["tiers"]:
-        cut = card["tier_cuts_score"].get(tier["name"])
         low, high = tier["interval"]
         rows.append(
-            f"| {tier['name']} | {'below' if cut is None else f'{cut:.6f}'} | {tier['count']:,} "
+            f"| {tier['name']} | {place(card, tier['name'])} | {tier['count']:,} "
             f"| {tier['rate']:.1%} | {low:.1%} to {high:.1%} |"
         )
     return head + rows

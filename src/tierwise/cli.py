@@ -33,40 +33,44 @@ def values(text: str) -> Any:
     return typer.Option(metavar="VALUE", help=text)
 
 
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="CSV, CSV.gz, TSV or Parquet, one row per case.")
+]
+Name = Annotated[
+    str, typer.Option(metavar="NAME", help="Name of the new application, such as my_leads.")
+]
+Outcome = Annotated[str, column("Says how each case ended.")]
+IdColumn = Annotated[str | None, column("Names each case. Default: the number of the row.", "--id")]
+Time = Annotated[str | None, column("The moment of decision. Default: the order of the rows.")]
+Known = Annotated[
+    str | None, column("Date on which the outcome became known. Default: looked for.")
+]
+Won = Annotated[list[str] | None, values("Outcome that counts as won; repeat it for more.")]
+Lost = Annotated[
+    list[str] | None, values("Outcome that counts as lost; repeat it for more. Others are open.")
+]
+Owner = Annotated[str | None, column("Who of you looks after the case. Default: nobody.")]
+Entity = Annotated[str, typer.Option(metavar="WORD", help="What one row is, in the singular.")]
+DayFirst = Annotated[
+    bool | None, typer.Option("--day-first/--month-first", help="How to read 3/4/2026.")
+]
+Replace = Annotated[bool, typer.Option("--replace", help="Overwrite a section of that name.")]
+
+
 @app.command()
 def adopt(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="CSV, CSV.gz, TSV or Parquet, one row per case.")
-    ],
-    name: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of the new application, such as my_leads.")
-    ],
-    outcome: Annotated[str, column("Says how each case ended.")],
-    id_column: Annotated[
-        str | None, column("Names each case. Default: the number of the row.", "--id")
-    ] = None,
-    time: Annotated[
-        str | None, column("The moment of decision. Default: the order of the rows.")
-    ] = None,
-    known: Annotated[
-        str | None, column("Date on which the outcome became known. Default: looked for.")
-    ] = None,
-    won: Annotated[
-        list[str] | None, values("Outcome that counts as won; repeat it for more.")
-    ] = None,
-    lost: Annotated[
-        list[str] | None,
-        values("Outcome that counts as lost; repeat it for more. Others are open."),
-    ] = None,
-    entity: Annotated[
-        str, typer.Option(metavar="WORD", help="What one row is, in the singular.")
-    ] = "case",
-    day_first: Annotated[
-        bool | None, typer.Option("--day-first/--month-first", help="How to read 3/4/2026.")
-    ] = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Overwrite a section of that name.")
-    ] = False,
+    file: File,
+    name: Name,
+    outcome: Outcome,
+    id_column: IdColumn = None,
+    time: Time = None,
+    known: Known = None,
+    won: Won = None,
+    lost: Lost = None,
+    owner: Owner = None,
+    entity: Entity = "case",
+    day_first: DayFirst = None,
+    replace: Replace = False,
 ) -> None:
     """Look at a file of yours and write its section of params.yaml.
 
@@ -81,9 +85,8 @@ def adopt(
     """
     from tierwise import adopt as adoption
 
-    answers = adoption.Answers(
-        file, name, outcome, id_column, time, known, won or [], lost or [], entity, day_first
-    )
+    who = (id_column, time, known, won or [], lost or [], entity, day_first, owner)
+    answers = adoption.Answers(file, name, outcome, *who)
     adoption.adopt(answers, replace)
 
 

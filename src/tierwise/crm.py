@@ -55,13 +55,19 @@ def profile(part: Path, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, axis=1)
 
 
-def team(part: Path, changes: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
-    """The team that owned the deal then: where it is worked on, without naming who."""
-    own = changes[changes["field"] == "owner"].astype({"new_value": "int64"})
-    owner = ft.last_known(own, "deal_id", rows["deal_id"], rows["as_of"], ["new_value"])
-    who = owner["new_value"].fillna(NOBODY)
+def owner(changes: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
+    """Who looked after each deal then: a user_id as text, missing where nobody was known."""
+    own = changes[changes["field"] == "owner"]
+    own = own.assign(owner_id=own["new_value"].astype("int64").astype("str"))  # 07 is 7
+    found = ft.last_known(own, "deal_id", rows["deal_id"], rows["as_of"], ["owner_id"])
+    return found["owner_id"]
+
+
+def team(part: Path, owner_id: pd.Series, as_of: pd.Series) -> pd.Series:
+    """The owner's team then: where the deal is worked on, without naming who."""
+    who = owner_id.fillna(str(NOBODY)).astype("int64")
     users = snapshot.read(part, "users")
-    return ft.last_known(users, "user_id", who, rows["as_of"], ["team"])["team"]
+    return ft.last_known(users, "user_id", who, as_of, ["team"])["team"]
 
 
 def deal_events(

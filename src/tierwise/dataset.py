@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tierwise import context, files, preparation, stretches
 from tierwise import examples as ex
-from tierwise import files, models
 from tierwise.files import InputError
 from tierwise.leakage import kind_of
 from tierwise.report import format_value
@@ -21,6 +21,7 @@ LEFT_OUT = {
     "date": "a date, but the rows have no decision date to compare it with",
 }
 ROW_COLUMNS = ["entity_id", "as_of", "outcome", "outcome_known_at", "span"]
+OWNER = "owner_id"
 
 
 def exclusions(examples: pd.DataFrame, excluded: dict[str, int]) -> pd.DataFrame:
@@ -76,7 +77,7 @@ def ready(
 
 
 def without_rare(features: pd.DataFrame, entity: pd.Series, early: pd.Series) -> pd.DataFrame:
-    """Categories that fewer than 20 entities had in the early rows become `models.RARE`.
+    """Categories that fewer than 20 entities had in the early rows become `preparation.RARE`.
 
     Rows are not enough: a deal that is looked at twenty times would bring its own name along, into
     the model, its card and later rows of the same deal.
@@ -85,8 +86,8 @@ def without_rare(features: pd.DataFrame, entity: pd.Series, early: pd.Series) ->
     for name in features:
         if not pd.api.types.is_numeric_dtype(features[name]):
             whose = entity[early].groupby(features.loc[early, name]).nunique()
-            frequent = whose.index[whose >= models.CATEGORY_MIN_COUNT]
-            found[name] = features[name].where(features[name].isin(frequent), models.RARE)
+            frequent = whose.index[whose >= preparation.CATEGORY_MIN_COUNT]
+            found[name] = features[name].where(features[name].isin(frequent), preparation.RARE)
     return found
 
 
@@ -102,7 +103,8 @@ def save(application: str, examples: pd.DataFrame, features: pd.DataFrame) -> No
     Raises InputError before writing where nothing could be learned from them.
     """
     check(examples, features)
-    files.write_parquet(files.models_path(application, "examples.parquet"), examples[ROW_COLUMNS])
+    kept = [*ROW_COLUMNS, *([OWNER] if OWNER in examples else [])]
+    files.write_parquet(files.models_path(application, "examples.parquet"), examples[kept])
     files.write_parquet(files.models_path(application, "features.parquet"), features)
 
 
@@ -116,7 +118,7 @@ def check(examples: pd.DataFrame, features: pd.DataFrame) -> None:
                 "and losses. Are the rows in order of time? Change tune_share and judge_share, or "
                 "wait for more outcomes."
             )
-    learn = features[examples["span"] == "learn"]
+    learn = features[examples["span"] == "learn"].drop(columns=[*context.NAMES], errors="ignore")
     if not (learn.nunique(dropna=False) > 1).any():
         raise InputError(
             "No column is left that varies: there is nothing to learn from. If the leak guard is "
@@ -128,6 +130,35 @@ def load(application: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The examples and their features, the same rows in as_of order."""
     examples = files.read_parquet(files.models_path(application, "examples.parquet"))
     return examples, files.read_parquet(files.models_path(application, "features.parquet"))
+
+
+def unseen(
+    application: str, examples: pd.DataFrame, candidate: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What a candidate believed of rows that its fit had not seen: all, and those of `tune`.
+
+    Columns: row (position in examples), period, known_from (the first period that could know the
+    outcome), outcome, score, base_rate (the share of wins its fit knew). Raises InputError where
+    the span `tune` was never judged.
+    """
+    rolled = files.read_parquet(files.models_path(application, "rolling.parquet"))
+    rolled = rolled.rename(columns={candidate: "score"})
+    rolled = rolled[["row", "period", "known_from", "outcome", "score", "base_rate"]]
+    tune = rolled[(examples["span"].to_numpy() == "tune")[rolled["row"]]]
+    if tune["outcome"].nunique() < 2:
+        raise InputError(
+            f"The judged periods hold {len(tune)} rows of the span 'tune' with "
+            f"{int(tune['outcome'].sum())} wins: cuts and threshold need wins and losses. Lower "
+            "history_share or raise tune_share in params.yaml."
+        )
+    return rolled, tune.reset_index(drop=True)
+
+
+def owners(examples: pd.DataFrame) -> np.ndarray | None:
+    """Who looks after each row, None where nobody is named."""
+    if OWNER not in examples or examples[OWNER].isna().all():
+        return None
+    return examples[OWNER].astype("str").to_numpy()
 
 
 def save_metrics(
@@ -154,7 +185,7 @@ def save_metrics(
         "rows_count": len(used),
         "wins_count": int(used["outcome"].sum()),
         "excluded": exclusions(examples, excluded).to_dict("records"),
-        "spans": ex.span_table(examples).to_dict("records"),
+        "spans": stretches.span_table(examples).to_dict("records"),
         "open_share": open_share,
         "quarantined": records(refused, ["column", "why", "by", "auc_in_period"], why="reason"),
         "columns": records(kept, ["column", "kind", "distinct_count", "missing_share"]),

@@ -1,4 +1,4 @@
-"""Does the ranking keep its promise on later data? Rolling origin, measures, intervals.
+"""Does the ranking keep its promise on later data? Measures and their intervals.
 
 Names follow scikit-learn: `*_loss`, `*_error`, `brier` are to be minimised; `auc*`,
 `average_precision`, `captured_share` maximised. Every measure of ranking comes twice: pooled
@@ -10,69 +10,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
-from sklearn.model_selection import train_test_split
-from tqdm import tqdm
 
 from tierwise import models
-from tierwise.examples import Period
 from tierwise.leakage import auc
 
 BOOTSTRAP_COUNT = 1000
 BIN_COUNT = 10
 # A chance of exactly 0 or 1 would make one surprise cost infinitely much.
 CHANCE_FLOOR = 1e-6
-
-
-def rolling_origin(
-    features: pd.DataFrame, outcome: np.ndarray, periods: list[Period], names: list[str]
-) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Fit on what was known, judge on the next period, roll on.
-
-    Returns one row per judged example (columns: row = position in `features`, period, outcome
-    and one chance per candidate, in time order), and each candidate's processor seconds.
-    """
-    jobs = [(name, number) for number in range(len(periods)) for name in names]
-    tasks = (
-        delayed(fit_and_judge)(name, features, outcome, periods[number]) for name, number in jobs
-    )
-    results = Parallel(n_jobs=-1, return_as="generator")(tasks)
-    chances: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    seconds = dict.fromkeys(names, 0.0)
-    bar = tqdm(zip(jobs, results, strict=True), total=len(jobs), desc="fits", mininterval=2)
-    for (name, _), (chance, spent) in bar:
-        chances[name].append(chance)
-        seconds[name] += spent
-    rows = np.concatenate([period.rows for period in periods])
-    number = np.repeat(np.arange(len(periods)), [len(period.rows) for period in periods])
-    table = pd.DataFrame({"row": rows, "period": number, "outcome": outcome[rows]})
-    return table.assign(**{name: np.concatenate(chances[name]) for name in names}), seconds
-
-
-def fit_and_judge(
-    name: str, features: pd.DataFrame, outcome: np.ndarray, period: Period
-) -> tuple[np.ndarray, float]:
-    """Chances of the period's rows and the fit's processor seconds."""
-    known = period.known
-    model, seconds = models.fit(name, features.iloc[known], outcome[known])
-    return models.chance(model, features.iloc[period.rows]), seconds
-
-
-def random_split(features: pd.DataFrame, outcome: np.ndarray, names: list[str]) -> dict[str, float]:
-    """AUC per candidate when past and future are shuffled together: a diagnostic, never a result.
-
-    It is run to show how much the usual 70/30 split would have flattered.
-    """
-    learn, judge = train_test_split(
-        np.arange(len(outcome)), test_size=0.3, random_state=models.SEED, stratify=outcome
-    )
-    shuffled = Period(None, np.sort(learn), np.sort(judge))
-    tasks = (delayed(fit_and_judge)(name, features, outcome, shuffled) for name in names)
-    found = Parallel(n_jobs=-1)(tasks)
-    pairs = zip(names, found, strict=True)
-    return {name: auc(outcome[shuffled.rows], chance) for name, (chance, _) in pairs}
 
 
 def captured_share(outcome: np.ndarray, score: np.ndarray, contacted_share: float) -> float:
@@ -228,22 +175,4 @@ def summary(table: pd.DataFrame, log: pd.DataFrame, names: list[str]) -> pd.Data
         row["auc_pooled"] = auc(outcome, table[name].to_numpy())
         row["calibration_error"] = calibration_error(outcome, table[name].to_numpy())
         rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def claimed(features: pd.DataFrame, examples: pd.DataFrame, refused: list[str]) -> pd.DataFrame:
-    """What the refused columns would have claimed: AUC on the span `tune` after a fit on `learn`.
-
-    Columns: columns ("with the refused columns" | "without them"), auc. The same histogram
-    boosting both times.
-    """
-    outcome = examples["outcome"].to_numpy()
-    span = examples["span"].to_numpy()
-    later = Period(None, np.flatnonzero(span == "learn"), np.flatnonzero(span == "tune"))
-    honest = features.drop(columns=refused, errors="ignore")
-    rows = []
-    for title, table in (("with the refused columns", features), ("without them", honest)):
-        if title == "without them" or len(honest.columns) < len(features.columns):
-            chance, _ = fit_and_judge("histogram_boosting", table, outcome, later)
-            rows.append({"columns": title, "auc": auc(outcome[later.rows], chance)})
     return pd.DataFrame(rows)

@@ -219,37 +219,35 @@ def days_between(earlier: pd.Series, as_of: pd.Series) -> pd.Series:
     return ((as_of - earlier) / pd.Timedelta(days=1)).astype("float32")
 
 
+def days_passed(start: pd.Series, end: pd.Series) -> np.ndarray:
+    """Days from each start to the end in the same place; of running numbers, their difference."""
+    passed = end.to_numpy() - start.to_numpy()
+    return (passed / np.timedelta64(1, "D") if is_dated(end) else passed).astype("float64")
+
+
+def latest_before(as_of: pd.Series, known_at: pd.Series, values: pd.DataFrame) -> pd.DataFrame:
+    """Per as-of time (ascending), the row of `values` that became known last, strictly before it.
+
+    known_at: ascending, one per row of `values`. NaN where nothing was known yet.
+    """
+    upto = np.searchsorted(known_at.to_numpy(), as_of.to_numpy(), side="left")
+    nothing = pd.DataFrame(np.nan, index=[0], columns=values.columns)
+    return pd.concat([nothing, values]).iloc[upto].set_axis(as_of.index)
+
+
+def arrived_before(as_of: pd.Series) -> np.ndarray:
+    """How many rows lie strictly before each as-of time (ascending), shape (n_rows,)."""
+    return np.searchsorted(as_of.to_numpy(), as_of.to_numpy(), side="left")
+
+
+def day(as_of: pd.Series) -> np.ndarray | None:
+    """The calendar day of each row, None when the order has no dates."""
+    return as_of.dt.normalize().to_numpy() if is_dated(as_of) else None
+
+
 def before_judging(examples: pd.DataFrame) -> pd.Series:
     """Mask of the rows whose outcome was known when the judged span began."""
     return known_before(examples, examples.loc[examples["span"] == "judge", "as_of"].min())
-
-
-def span_table(examples: pd.DataFrame) -> pd.DataFrame:
-    """Per span: span, first, last (as text), rows_count, wins_count, rate."""
-    rows = []
-    for name in SPANS:
-        inside = examples[examples["span"] == name]
-        first, last = label(inside["as_of"].iloc[0]), label(inside["as_of"].iloc[-1])
-        wins = int(inside["outcome"].sum())
-        rows.append(
-            {"span": name, "first": first, "last": last, "rows_count": len(inside)}
-            | {"wins_count": wins, "rate": wins / len(inside)}
-        )
-    return pd.DataFrame(rows)
-
-
-def month_table(examples: pd.DataFrame) -> pd.DataFrame:
-    """Per month (or block of rows): month, rows_count, rate, span (that of most rows)."""
-    month = month_or_block(examples["as_of"], block_count=20)
-    grouped = examples.groupby(month, sort=False)
-    return pd.DataFrame(
-        {
-            "month": grouped["as_of"].first().index,
-            "rows_count": grouped.size().to_numpy(),
-            "rate": grouped["outcome"].mean().to_numpy(),
-            "span": grouped["span"].agg(lambda spans: spans.value_counts().index[0]).to_numpy(),
-        }
-    )
 
 
 def open_share(examples: pd.DataFrame, undecided: pd.Series | None) -> dict[str, float]:

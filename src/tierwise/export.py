@@ -6,14 +6,11 @@ calibration is part of the graph, in double precision.
 """
 
 import copy
-import io
-import json
-import re
-import zipfile
 from typing import Any
 
 import numpy as np
 import onnx
+import onnx.compose
 import pandas as pd
 import skops.io
 from onnx import TensorProto, helper, numpy_helper
@@ -22,8 +19,10 @@ from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 from sklearn.pipeline import Pipeline
 
-from tierwise.calibration import CHANCE_FLOOR, Calibrator
+from tierwise import archive
+from tierwise.calibration import Calibrator
 from tierwise.files import InputError
+from tierwise.models import CHANCE_FLOOR, Model
 
 # The default for ai.onnx.ml is newer than the XGBoost converter accepts.
 OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -58,32 +57,76 @@ def register_xgboost() -> None:
     )
 
 
-def used_columns(model: Pipeline) -> list[str]:
-    """The columns a fitted pipeline reads, in the order it reads them."""
-    transformers = model.named_steps["columns"].transformers_
-    return [name for part, _, names in transformers if part != "remainder" for name in names]
+def used_columns(model: Model) -> list[str]:
+    """The columns a fitted model reads, in the order it reads them first."""
+    return list(dict.fromkeys(name for part in model.parts for name in columns_of(part)))
 
 
-def to_onnx(model: Pipeline, calibrator: Calibrator, features: pd.DataFrame) -> bytes:
-    """The pipeline and its calibration as one ONNX graph, the same bytes for the same model."""
+def columns_of(part: Pipeline) -> list[str]:
+    transformers = part.named_steps["columns"].transformers_
+    read = (names for step, _, names in transformers if step != "remainder")
+    return list(dict.fromkeys(name for names in read for name in names))
+
+
+def to_onnx(model: Model, calibrator: Calibrator, features: pd.DataFrame) -> bytes:
+    """The model and its calibration as one ONNX graph, the same bytes for the same model."""
     register_xgboost()
-    columns = used_columns(model)
-    numeric = {name: pd.api.types.is_numeric_dtype(features[name]) for name in columns}
     # Names of its own making keep skl2onnx from bending ours ("Lead Source" -> "Lead_Source").
-    names = {name: f"column_{number}" for number, name in enumerate(columns)}
-    renamed = with_columns(model, names)
-    types = [
-        (names[name], (FloatTensorType if numeric[name] else StringTensorType)([None, 1]))
-        for name in columns
-    ]
-    proto = convert_sklearn(
-        renamed, "tierwise", types, target_opset=OPSETS, options={"zipmap": False}
-    )
-    append_calibration(proto.graph, calibrator)
-    restore_names(proto.graph, {short: name for name, short in names.items()})
+    names = {name: f"column_{number}" for number, name in enumerate(used_columns(model))}
+    protos = [part_to_onnx(part, names, features) for part in model.parts]
+    proto, graph = protos[0], protos[0].graph
+    believed = [probabilities_of(graph)]
+    for number, other in enumerate(protos[1:], start=1):
+        prefixed = onnx.compose.add_prefix(other, f"part{number}_", rename_inputs=False)
+        believed.append(probabilities_of(prefixed.graph))
+        append_part(graph, prefixed.graph)
+    unite_opsets(protos)
+    append_calibration(graph, believed, model, calibrator)
+    restore_names(graph, {short: name for name, short in names.items()})
     proto.producer_version = ""
     onnx.checker.check_model(proto)
     return proto.SerializeToString(deterministic=True)
+
+
+def part_to_onnx(part: Pipeline, names: dict[str, str], features: pd.DataFrame) -> onnx.ModelProto:
+    """One pipeline as a graph whose inputs are called by `names`."""
+    columns = columns_of(part)
+    kinds = {
+        name: FloatTensorType if pd.api.types.is_numeric_dtype(features[name]) else StringTensorType
+        for name in columns
+    }
+    types = [(names[name], kinds[name]([None, 1])) for name in columns]
+    return convert_sklearn(
+        with_columns(part, {name: names[name] for name in columns}),
+        "tierwise",
+        types,
+        target_opset=OPSETS,
+        options={"zipmap": False},
+    )
+
+
+def probabilities_of(graph: onnx.GraphProto) -> str:
+    return graph.output[1].name
+
+
+def append_part(graph: onnx.GraphProto, other: onnx.GraphProto) -> None:
+    """Take over nodes, constants and those inputs that are new."""
+    known = {item.name for item in graph.input}
+    graph.input.extend(item for item in other.input if item.name not in known)
+    graph.node.extend(other.node)
+    graph.initializer.extend(other.initializer)
+
+
+def unite_opsets(protos: list[onnx.ModelProto]) -> None:
+    """The first graph asks for the operators that any of them needs.
+
+    Each was converted for OPSETS and names the lowest version that has its own operators.
+    """
+    needed: dict[str, int] = {}
+    for item in (item for proto in protos for item in proto.opset_import):
+        needed[item.domain] = max(item.version, needed.get(item.domain, 0))
+    del protos[0].opset_import[:]
+    protos[0].opset_import.extend(helper.make_opsetid(*item) for item in sorted(needed.items()))
 
 
 def with_columns(model: Pipeline, names: dict[str, str]) -> Pipeline:
@@ -122,18 +165,24 @@ def unused(name: str, taken: set[str]) -> str:
     return name
 
 
-def append_calibration(graph: onnx.GraphProto, calibrator: Calibrator) -> None:
-    """Replace the outputs by score and chance, each of shape (n,) and float32."""
-    probabilities = graph.output[1].name
+def append_calibration(
+    graph: onnx.GraphProto, believed: list[str], model: Model, calibrator: Calibrator
+) -> None:
+    """Replace the outputs by score and chance, each of shape (n,) and float32.
+
+    believed: the name of each part's probabilities, shape (n, 2).
+    """
     del graph.output[:]
     steps = Steps(graph)
-    both = steps.add("Gather", [probabilities, steps.whole([1])], axis=1)
-    score = steps.add("Reshape", [both, steps.whole([-1])], output="score")
-    p = steps.add("Cast", [score], to=TensorProto.DOUBLE)
-    p = steps.add("Max", [p, steps.real(CHANCE_FLOOR)])
-    p = steps.add("Min", [p, steps.real(1 - CHANCE_FLOOR)])
-    odds = steps.add("Div", [p, steps.add("Sub", [steps.real(1.0), p])])
-    z = steps.add("Log", [odds])
+    parts = [steps.win_chance(name) for name in believed]
+    p = parts[0]
+    if len(parts) > 1:
+        z = steps.real(model.intercept)
+        for part, weight in zip(parts, model.weights, strict=True):
+            z = steps.add("Add", [z, steps.add("Mul", [steps.log_odds(part), steps.real(weight)])])
+        p = steps.add("Sigmoid", [z])
+    steps.add("Cast", [p], output="score", to=TensorProto.FLOAT)
+    z = steps.log_odds(p)
     out = steps.add("Mul", [z, steps.real(calibrator["slope"])])
     out = steps.add("Add", [out, steps.real(calibrator["intercept"])])
     for knot, change in zip(calibrator["knots"], calibrator["changes"], strict=True):
@@ -160,6 +209,17 @@ class Steps:
         self.graph.node.append(helper.make_node(kind, inputs, [output], output, **settings))
         return output
 
+    def win_chance(self, probabilities: str) -> str:
+        """The second column of (n, 2) probabilities in double precision, shape (n,)."""
+        both = self.add("Gather", [probabilities, self.whole([1])], axis=1)
+        flat = self.add("Reshape", [both, self.whole([-1])])
+        return self.add("Cast", [flat], to=TensorProto.DOUBLE)
+
+    def log_odds(self, p: str) -> str:
+        p = self.add("Max", [p, self.real(CHANCE_FLOOR)])
+        p = self.add("Min", [p, self.real(1 - CHANCE_FLOOR)])
+        return self.add("Log", [self.add("Div", [p, self.add("Sub", [self.real(1.0), p])])])
+
     def real(self, value: float) -> str:
         return self.constant(np.array(value, dtype="float64"))
 
@@ -172,66 +232,25 @@ class Steps:
         return name
 
 
-def to_skops(model: Pipeline, calibrator: Calibrator) -> bytes:
-    """{"model": pipeline, "calibrator": numbers} as a skops file, equal bytes for equal models."""
-    content = skops.io.dumps({"model": model, "calibrator": calibrator})
+def to_skops(model: Model, calibrator: Calibrator | None) -> bytes:
+    """parts, weights, intercept and calibrator as a skops file, equal bytes for equal models.
+
+    Log-odds of the score = intercept + the sum over parts of weight * log-odds of the part, whose
+    chance is kept within [1e-6, 1 - 1e-6]; with one part, the score is what that part believes.
+    """
+    numbers = {"weights": list(model.weights), "intercept": model.intercept}
+    content = skops.io.dumps({"parts": list(model.parts), **numbers, "calibrator": calibrator})
     unknown = set(skops.io.get_untrusted_types(data=content)) - TRUSTED_TYPES
     if unknown:
         raise InputError(
             f"The model holds types that tierwise does not trust: {sorted(unknown)}. "
             "Read them, then add them to TRUSTED_TYPES in export.py."
         )
-    return canonical(content)
+    return archive.canonical(content)
 
 
-def from_skops(content: bytes) -> tuple[Pipeline, Calibrator]:
+def from_skops(content: bytes) -> tuple[Model, Calibrator]:
     """Read a file of `to_skops`; raises when it holds a type outside TRUSTED_TYPES."""
     found = skops.io.loads(content, trusted=sorted(TRUSTED_TYPES))
-    return found["model"], found["calibrator"]
-
-
-def canonical(content: bytes) -> bytes:
-    """A skops file without what makes every copy differ: memory addresses, dates, padding."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    schema = members.pop("schema.json").decode()
-    ids = in_order_of_appearance(re.findall(r'"__id__": (\d+)', schema))
-    files = in_order_of_appearance(re.findall(r'"file": "([^"]+)"', schema))
-    files = {name: number + name[name.rfind(".") :] for name, number in files.items()}
-    schema = re.sub(r'"__id__": (\d+)', lambda found: f'"__id__": {ids[found[1]]}', schema)
-    schema = re.sub(r'"file": "([^"]+)"', lambda found: f'"file": "{files[found[1]]}"', schema)
-    renamed = {files[name]: without_padding(data) for name, data in members.items()}
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(renamed):
-            archive.writestr(dated(name), renamed[name])
-        archive.writestr(dated("schema.json"), json.dumps(json.loads(schema), indent=1))
-    return out.getvalue()
-
-
-def without_padding(data: bytes) -> bytes:
-    """A .npy file whose records have zeros between their fields; other files as they are.
-
-    NumPy leaves there what the memory happened to hold, pieces of other tables for instance.
-    """
-    if not data.startswith(b"\x93NUMPY"):
-        return data
-    array = np.load(io.BytesIO(data), allow_pickle=False)
-    if array.dtype.names is None:
-        return data
-    used = np.zeros(array.dtype.itemsize, dtype="uint8")
-    for kind, start, *_ in array.dtype.fields.values():
-        used[start : start + kind.itemsize] = 1
-    head = len(data) - array.nbytes
-    records = np.frombuffer(data, dtype="uint8", offset=head).reshape(-1, len(used))
-    return data[:head] + (records * used).tobytes()
-
-
-def in_order_of_appearance(names: list[str]) -> dict[str, str]:
-    return {name: str(number) for number, name in enumerate(dict.fromkeys(names))}
-
-
-def dated(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-    info.compress_type = zipfile.ZIP_DEFLATED
-    return info
+    model = Model(tuple(found["parts"]), tuple(found["weights"]), found["intercept"])
+    return model, found["calibrator"]

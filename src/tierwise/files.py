@@ -17,7 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-STEPS = ("build_features", "compare_models", "select_threshold", "validate_tiers", "export_model")
+STEPS = (
+    *("build_features", "compare_models", "select_threshold", "validate_tiers", "export_model"),
+    *("explain_scores", "watch_drift"),
+)
 
 
 class InputError(ValueError):

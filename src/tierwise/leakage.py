@@ -1,15 +1,20 @@
 """The leak guard: columns that could not have been known when they would have been used.
 
-Five signs, each read on rows before the judged span only:
+Seven signs, each read on rows before the judged span only:
 
     too good alone           one column ranks within a period as well as no honest column does
     filled after the outcome wins and losses differ in how often the column is filled at all
     later than the decision  a date lies after the as-of time
     comes and goes           filled in some periods, empty in others: backfilled later
     latest state             its name says that it is overwritten as time goes on, and it ranks
+    filled at closing        cases that have ended have it, those still open at that time do not
+    tells ended from open    its values alone say whether a case has ended
 
 Ranking is read *within* periods (blocks of rows in time order): a column that only tells the
-periods apart, such as an interest rate, is a clock and not a leak.
+periods apart, such as an interest rate, is a clock and not a leak: see `clocks`.
+
+The last two need rows that are still open. They find what the others can't: a field that is filled
+whenever a case ends, for wins and losses alike, so that the two don't differ in it.
 """
 
 import re
@@ -18,14 +23,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from tierwise.examples import share_later
 from tierwise.files import InputError
+from tierwise.ranking import BLOCK_COUNT, alone_score
+from tierwise.ranking import auc as auc
+from tierwise.ranking import auc_in_blocks as auc_in_blocks
 
-BLOCK_COUNT = 10
-FOLD_COUNT = 5
-PRIOR_ROWS = 10
 TEXT_DISTINCT_SHARE = 0.5
 LATE_SHARE = 0.01
 LATEST_STATE_AUC = 0.60
@@ -38,67 +42,8 @@ LATEST_STATE = re.compile(
 # LastActivityDate and IsClosed are words, too.
 CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 GUARD = {"single_column_auc": 0.78, "missing_gap_share": 0.20, "fill_range_share": 0.50}
-
-
-def groups_of(column: pd.Series) -> np.ndarray:
-    """A code per row: one of 20 quantile bins of a number, a text value, or -1 for missing."""
-    if pd.api.types.is_datetime64_any_dtype(column):
-        column = column.astype("int64").where(column.notna()).astype("float64")
-    if pd.api.types.is_numeric_dtype(column) and column.nunique() > 20:
-        column = column.replace([np.inf, -np.inf], np.nan)
-        return pd.qcut(column, 20, duplicates="drop").cat.codes.to_numpy()
-    return pd.factorize(column)[0]
-
-
-def alone_score(
-    column: pd.Series, outcome: np.ndarray, entity: np.ndarray | None = None
-) -> tuple[float, float]:
-    """How well one column ranks alone: AUC over all rows, and within blocks of time.
-
-    Each row is scored by the smoothed share of wins in its group among the *other* folds
-    (every fifth row), so that an id with one row a value scores 0.5 and not 1.0. Rows of one
-    entity share a fold: a deal that is seen again must not vouch for itself.
-    """
-    codes = groups_of(column)
-    which = np.arange(len(codes)) if entity is None else pd.factorize(entity)[0]
-    fold = which % FOLD_COUNT
-    base = float(outcome.mean())
-    table = pd.DataFrame({"code": codes, "fold": fold, "win": outcome})
-    by_fold = table.groupby(["code", "fold"])["win"].agg(["sum", "count"])
-    own = by_fold.reindex(pd.MultiIndex.from_arrays([codes, fold])).to_numpy()
-    total = table.groupby("code")["win"].agg(["sum", "count"]).reindex(codes).to_numpy()
-    other = total - own
-    score = (other[:, 0] + PRIOR_ROWS * base) / (other[:, 1] + PRIOR_ROWS)
-    return auc(outcome, score), auc_in_blocks(outcome, score)
-
-
-def auc(outcome: np.ndarray, score: np.ndarray) -> float:
-    """ROC AUC, 0.5 where only one class is present.
-
-    The chance that a win outranks a loss, ties counting half, from the sum of the wins' ranks
-    (Mann and Whitney 1947; Hanley and McNeil 1982).
-    """
-    won = np.asarray(outcome) == 1
-    wins, losses = int(won.sum()), int((~won).sum())
-    if not wins or not losses:
-        return 0.5
-    return float((rankdata(score)[won].sum() - wins * (wins + 1) / 2) / (wins * losses))
-
-
-def auc_in_blocks(
-    outcome: np.ndarray, score: np.ndarray, blocks: list[np.ndarray] | None = None
-) -> float:
-    """Mean AUC inside blocks of rows, weighted by the size of the rarer class.
-
-    blocks: row positions; by default ten equal stretches of the given order.
-    """
-    if blocks is None:
-        blocks = np.array_split(np.arange(len(outcome)), BLOCK_COUNT)
-    weights = [min(outcome[rows].sum(), len(rows) - outcome[rows].sum()) for rows in blocks]
-    if not sum(weights):
-        return 0.5
-    values = [auc(outcome[rows], score[rows]) for rows in blocks]
-    return float(np.average(values, weights=weights))
+OPEN_GUARD = {"open_column_auc": 0.90, "open_gap_share": 0.20}
+OPEN_MIN_COUNT = 50
 
 
 def kind_of(column: pd.Series, entity: pd.Series | np.ndarray | None = None) -> str:
@@ -218,6 +163,72 @@ def suspicion(found: dict[str, Any], guard: dict[str, float], is_dated: bool = F
             f"after the outcome, and it ranks with AUC {inside:.2f}"
         )
     return ""
+
+
+def against_open(
+    raw: pd.DataFrame,
+    is_open: np.ndarray,
+    guard: dict[str, float] = OPEN_GUARD,
+    entity: pd.Series | None = None,
+    dated: Collection[str] = (),
+) -> pd.DataFrame:
+    """Per column, how cases that have ended differ from those still open at the same time.
+
+    raw: rows of both kinds in time order, see `examples.in_order`; is_open: bool, shape (n_rows,).
+    Both are compared inside ten stretches of time, since open cases are the younger ones. dated:
+    as for `audit`; they are measured and never refused. Columns: column, open_auc_in_period (0.5
+    to 1: how well the column alone tells the two apart), open_gap_share (filled share of ended
+    minus open cases, -1 to 1), reason. With fewer than 50 rows of either kind there is no reason.
+    """
+    ended = (~np.asarray(is_open, dtype=bool)).astype(float)
+    whose = None if entity is None else entity.to_numpy()
+    enough = min(ended.sum(), len(ended) - ended.sum()) >= OPEN_MIN_COUNT
+    rows = []
+    for name in raw:
+        rankable = kind_of(raw[name], whose) in ("number", "date", "category")
+        inside = alone_score(raw[name], ended, whose)[1] if rankable and enough else 0.5
+        found = {"column": str(name), "open_auc_in_period": max(inside, 0.5)}
+        found["open_gap_share"] = gap_in_blocks(raw[name].notna().to_numpy(), ended)
+        silent = not enough or name in dated
+        rows.append(found | {"reason": "" if silent else sign_of_closing(found, guard)})
+    return pd.DataFrame(rows, columns=["column", "open_auc_in_period", "open_gap_share", "reason"])
+
+
+def gap_in_blocks(filled: np.ndarray, ended: np.ndarray) -> float:
+    """Filled share of the ended minus that of the open rows, averaged over ten stretches of time.
+
+    A stretch weighs as much as the rarer kind has rows in it. 0.0 where none has both.
+    """
+    blocks = np.array_split(np.arange(len(ended)), BLOCK_COUNT)
+    weights = [min(ended[rows].sum(), len(rows) - ended[rows].sum()) for rows in blocks]
+    gaps = [-gap(filled[rows], 1 - ended[rows]) for rows in blocks]
+    return float(np.average(gaps, weights=weights)) if sum(weights) else 0.0
+
+
+def sign_of_closing(found: dict[str, Any], guard: dict[str, float]) -> str:
+    """Why a column looks as if it was written when the case ended, or ""."""
+    if abs(found["open_gap_share"]) >= guard["open_gap_share"]:
+        points = abs(100 * found["open_gap_share"])
+        less, more = ("open", "ended") if found["open_gap_share"] > 0 else ("ended", "open")
+        return (
+            f"filled at closing: {points:.0f} percentage points more of the {more} cases than of "
+            f"the {less} ones of the same time have it"
+        )
+    if found["open_auc_in_period"] >= guard["open_column_auc"]:
+        return (
+            "tells ended cases from open ones of the same time: "
+            f"AUC {found['open_auc_in_period']:.2f}, the limit is {guard['open_column_auc']:.2f}"
+        )
+    return ""
+
+
+def with_open(found: pd.DataFrame, against: pd.DataFrame) -> pd.DataFrame:
+    """The audit with the signs of `against_open` beside it; a reason it already has stays."""
+    signs = against.set_index("column").reindex(found["column"]).reset_index(drop=True)
+    late = signs["reason"].fillna("").to_numpy()
+    measured = signs[["open_auc_in_period", "open_gap_share"]].set_index(found.index)
+    reason = found["reason"].where(found["reason"] != "", late)
+    return found.assign(reason=reason).join(measured)
 
 
 def decide(found: pd.DataFrame, leave_out: dict[str, str], allow: dict[str, str]) -> pd.DataFrame:

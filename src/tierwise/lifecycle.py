@@ -67,6 +67,26 @@ def ended_at(statuses: pd.DataFrame, deal_id: pd.Series) -> pd.Series:
     return last["learned_at"].where(last["code"] != OPEN)
 
 
+def looks(
+    deals: pd.DataFrame, statuses: pd.DataFrame, every_days: float, until: pd.Timestamp
+) -> pd.DataFrame:
+    """Each deal on full hours, every so many days, while it stood open as far as was known then.
+
+    until: when nothing more is known. Columns deal_id, organization_id, person_id, as_of, and
+    still_open: does the deal stand open at `until`?
+    """
+    end = ended_at(statuses, deals["deal_id"])
+    turns = ex.repeated(deals["known_at"], end.fillna(until), every_days, spread(deals["deal_id"]))
+    rows = deals[["deal_id", "organization_id", "person_id"]].assign(still_open=end.isna())
+    rows = rows.iloc[turns["row"]].assign(as_of=turns["as_of"].array).reset_index(drop=True)
+    return rows[is_open(statuses, rows["deal_id"], rows["as_of"])].reset_index(drop=True)
+
+
+def spread(deal_id: pd.Series) -> np.ndarray:
+    """A number from 0 to 1 per deal that is always the same and follows nothing."""
+    return pd.util.hash_array(deal_id.to_numpy("uint64")) / 2.0**64
+
+
 def outcome(
     statuses: pd.DataFrame, rows: pd.DataFrame, horizon_days: float, until: pd.Timestamp
 ) -> pd.DataFrame:

@@ -7,152 +7,70 @@ features.parquet as they are (numbers as float32 with NaN, categories as text) a
 without tierwise and converts to ONNX.
 
 The order of CANDIDATES is the order of preference: among candidates whose ranking can't be
-told apart, the first one wins.
+told apart, the first one wins. Those in SEARCHED have settings that are chosen on past periods;
+`blend` is two of them together (see rolling.py).
 """
 
 import time
-import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import ClassifierMixin
-from sklearn.compose import ColumnTransformer
+from scipy.special import expit, logit
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
+from tierwise import context
 from tierwise.files import InputError
 from tierwise.leakage import alone_score
+from tierwise.preparation import (
+    binned,
+    categories_of,
+    filled,
+    numbers_of,
+    pipeline,
+    scaled,
+    varying,
+)
 
 SEED = 0
-CATEGORY_MIN_COUNT = 20
-CATEGORIES_MAX_COUNT = 30
-RARE = "(rare)"  # never a value worth a coefficient: a caller has no such value
-BIN_COUNT = 10
-# Nine between ten bins, up to ten frequent values and missing with two each, both ends.
-EDGES_MAX_COUNT = 33
-# Below every float32 a table will hold and still exact in float32: missing becomes the lowest bin.
-MISSING_NUMBER = np.float32(-(2.0**100))
+CHANCE_FLOOR = 1e-6
+# Rows that count less than this teach a linear model nothing.
+LEAST_WEIGHT = 1e-3
+# Old rows still tell trees how columns work together.
+OLD_WEIGHT = 0.02
+
+Settings = dict[str, Any]
 
 
-def numbers_of(features: pd.DataFrame) -> list[str]:
-    """Columns with numbers, in the table's order."""
-    return [c for c in features if pd.api.types.is_numeric_dtype(features[c])]
+@dataclass(frozen=True)
+class Model:
+    """A fitted candidate: one pipeline, or several whose log-odds are added with weights."""
 
-
-def categories_of(features: pd.DataFrame) -> dict[str, list[str]]:
-    """Text columns with the values worth a coefficient, the most frequent first.
-
-    A value needs 20 rows; at most 30 a column. All others share the fate of unseen ones:
-    they count as none of the listed.
-    """
-    found = {}
-    for column in features:
-        if not pd.api.types.is_numeric_dtype(features[column]):
-            counts = features[column].value_counts().drop(RARE, errors="ignore")
-            counts = (
-                counts[counts >= CATEGORY_MIN_COUNT]
-                .sort_index()
-                .sort_values(ascending=False, kind="stable")
-            )
-            if len(counts):
-                found[column] = counts.index[:CATEGORIES_MAX_COUNT].tolist()
-    return found
-
-
-def one_hot(categories: dict[str, list[str]]) -> OneHotEncoder:
-    return OneHotEncoder(
-        categories=[np.array(values, dtype=object) for values in categories.values()],
-        handle_unknown="ignore",
-        sparse_output=False,
-        dtype=np.float32,
-    )
-
-
-def filled() -> SimpleImputer:
-    return SimpleImputer(strategy="constant", fill_value=MISSING_NUMBER, keep_empty_features=True)
-
-
-def binned() -> Pipeline:
-    """One indicator per bin. Where the bins lie is told by the rows it is fitted on: `bin_rows`."""
-    bins = KBinsDiscretizer(
-        EDGES_MAX_COUNT - 1,
-        encode="onehot-dense",
-        strategy="quantile",
-        quantile_method="linear",
-        subsample=None,
-        dtype=np.float32,
-    )
-    return Pipeline([("fill", filled()), ("bins", bins)])
-
-
-def bin_edges(column: pd.Series) -> np.ndarray:
-    """Edges of about ten bins of equal count, ascending, always midway between two values seen.
-
-    A value that a tenth of the rows have gets a bin of its own, and so do missing and each of at
-    most ten values. Without that, the 0 and the 1 of a flag would share their only bin.
-    """
-    filled_in = column.fillna(MISSING_NUMBER).to_numpy(dtype="float64")
-    values, counts = np.unique(filled_in, return_counts=True)
-    upto = np.cumsum(counts) / counts.sum()
-    first = np.searchsorted(upto, np.arange(1, BIN_COUNT) / BIN_COUNT, side="right")
-    if len(values) <= BIN_COUNT:
-        first = np.arange(len(values))
-    frequent = np.flatnonzero((counts >= counts.sum() / BIN_COUNT) | (values == MISSING_NUMBER))
-    starts = np.unique(np.r_[first, frequent, frequent + 1])
-    starts = starts[(starts > 0) & (starts < len(values))]
-    inner = (values[starts - 1] + values[starts]) / 2
-    return np.r_[values[0], inner, values[-1]]
-
-
-def bin_rows(features: pd.DataFrame) -> pd.DataFrame:
-    """Rows that hold the edges of every number column, filled up with the last one.
-
-    Evenly spaced quantiles of these rows are the rows themselves, so a KBinsDiscretizer fitted on
-    them takes exactly these edges; it merges those that repeat.
-    """
-    rows = {}
-    for name in features:
-        if pd.api.types.is_numeric_dtype(features[name]):
-            edges = bin_edges(features[name])
-            rows[name] = np.r_[edges, np.full(EDGES_MAX_COUNT - len(edges), edges[-1])]
-        else:
-            rows[name] = np.full(EDGES_MAX_COUNT, "", dtype=object)
-    return pd.DataFrame(rows)
-
-
-def varying(features: pd.DataFrame) -> list[str]:
-    """Number columns with at least two different values (missing counts as one)."""
-    return [c for c in numbers_of(features) if features[c].nunique(dropna=False) > 1]
-
-
-def pipeline(
-    features: pd.DataFrame, numbers: Pipeline | SimpleImputer | str, model: ClassifierMixin
-) -> Pipeline:
-    """Numbers through `numbers`, categories one-hot, both fitted; then the model, unfitted."""
-    categories = categories_of(features)
-    parts: list[tuple] = []
-    if varying(features):
-        parts.append(("numbers", numbers, varying(features)))
-    if categories:
-        parts.append(("categories", one_hot(categories), list(categories)))
-    columns = ColumnTransformer(parts)
-    with warnings.catch_warnings():
-        # Edges that repeat are merged: that is how columns with fewer bins are told.
-        warnings.filterwarnings("ignore", "Bins whose width are too small", UserWarning)
-        columns.fit(bin_rows(features) if isinstance(numbers, Pipeline) else features)
-    return Pipeline([("columns", columns), ("model", model)])
+    parts: tuple[Pipeline, ...]
+    weights: tuple[float, ...] = (1.0,)
+    intercept: float = 0.0
 
 
 def base_rate(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
     """The same chance for everybody: the share of wins so far. It can't rank."""
     return Pipeline([("columns", "passthrough"), ("model", DummyClassifier(strategy="prior"))])
+
+
+def recent_rate(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
+    """The share of wins lately, the same for everybody at one moment: no features at all.
+
+    Under drift its AUC over several periods is high, though it can't rank within one.
+    """
+    return by_column(context.RATE, features, outcome)
 
 
 def best_single_column(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
@@ -167,12 +85,14 @@ def by_column(column: str, features: pd.DataFrame, outcome: np.ndarray) -> Pipel
     """A rule that people work by: in the order of one number, missing last.
 
     The direction is the one that earlier rows support, such as further down the pipeline first.
+    A column that is absent or does not vary there leaves the base rate.
     """
+    if column not in varying(features):
+        return base_rate(features, outcome)
     lowest = np.nan_to_num(features[column].min())  # nothing but missing: all rows are equal
-    steps = [("fill", SimpleImputer(strategy="constant", fill_value=lowest - 1))]
-    numbers = Pipeline([*steps, ("scale", StandardScaler())])
-    columns = ColumnTransformer([("numbers", numbers, [column])]).fit(features)
-    return Pipeline([("columns", columns), ("model", LogisticRegression())])
+    fill = SimpleImputer(strategy="constant", fill_value=lowest - 1, keep_empty_features=True)
+    steps = Pipeline([("fill", fill), ("scale", StandardScaler())])
+    return pipeline(features[[column]], [("numbers", steps)], LogisticRegression())
 
 
 def naive_bayes(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
@@ -181,19 +101,20 @@ def naive_bayes(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
     With one indicator per column set in each row, the multinomial model is the per-column
     table up to a factor that all classes share.
     """
-    return pipeline(features, binned(), MultinomialNB(alpha=1.0))
+    return pipeline(features, [("bins", binned())], MultinomialNB(alpha=1.0))
 
 
 def logistic_regression(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
     """L2-penalised points per bin and category: a score card."""
-    return pipeline(features, binned(), LogisticRegression(C=0.1, max_iter=500))
+    model = LogisticRegression(C=0.1, max_iter=500)
+    return pipeline(features, [("bins", binned())], model)
 
 
 def random_forest(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
     model = RandomForestClassifier(
         n_estimators=100, min_samples_leaf=20, random_state=SEED, n_jobs=1
     )
-    return pipeline(features, filled(), model)
+    return pipeline(features, [("numbers", filled())], model)
 
 
 def histogram_boosting(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
@@ -205,35 +126,74 @@ def histogram_boosting(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
         early_stopping=False,
         random_state=SEED,
     )
-    return pipeline(features, "passthrough", model)
+    return pipeline(features, [("numbers", "passthrough")], model)
+
+
+def trees(features: pd.DataFrame, **settings: Any) -> Pipeline:
+    from xgboost import XGBClassifier
+
+    fixed = {"max_bin": 64, "n_jobs": 1, "random_state": SEED, "min_child_weight": 5}
+    return pipeline(features, [("numbers", "passthrough")], XGBClassifier(**fixed, **settings))
 
 
 def xgboost(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
-    from xgboost import XGBClassifier
-
-    model = XGBClassifier(
-        n_estimators=150,
-        max_depth=4,
-        learning_rate=0.07,
-        subsample=0.8,
-        colsample_bytree=0.8,
-        min_child_weight=5,
-        max_bin=64,
-        n_jobs=1,
-        random_state=SEED,
-    )
-    return pipeline(features, "passthrough", model)
+    settings = {"n_estimators": 150, "max_depth": 4, "learning_rate": 0.07}
+    return trees(features, **settings, subsample=0.8, colsample_bytree=0.8)
 
 
-CANDIDATES: dict[str, Callable[[pd.DataFrame, np.ndarray], Pipeline]] = {
+def recent_logistic(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
+    """Points per bin and category and a slope per number; late rows count more.
+
+    The slopes carry on where values leave the range seen so far, as those of an economy do; bins
+    stop there.
+    """
+    numbers = [("scaled", scaled()), ("bins", binned())]
+    return pipeline(features, numbers, LogisticRegression(C=0.03, max_iter=500))
+
+
+def recent_boosting(
+    features: pd.DataFrame, outcome: np.ndarray, tree_count: int = 120, shrinkage: float = 20.0
+) -> Pipeline:
+    """Many small trees that also know what the times are like; late rows count more.
+
+    shrinkage: the L2 penalty of a leaf; the larger, the less a few rows can say.
+    """
+    rate = {"learning_rate": 0.07 if tree_count < 200 else 0.10}
+    settings = {"n_estimators": tree_count, "max_depth": 3, "reg_lambda": shrinkage, **rate}
+    return trees(features, **settings, colsample_bytree=0.5)
+
+
+Builder = Callable[..., Pipeline]
+CANDIDATES: dict[str, Builder] = {
     "base_rate": base_rate,
+    "recent_rate": recent_rate,
     "best_single_column": best_single_column,
     "naive_bayes": naive_bayes,
     "logistic_regression": logistic_regression,
     "random_forest": random_forest,
     "histogram_boosting": histogram_boosting,
     "xgboost": xgboost,
+    "recent_logistic": recent_logistic,
+    "recent_boosting": recent_boosting,
 }
+# All others would take the level for a property of the row. A rule may name any column.
+SEE_CONTEXT = ("recent_rate", "recent_boosting")
+BLEND = "blend"
+BLENDED = ("recent_logistic", "recent_boosting")
+# The whole search and so its budget: every one is fitted once per period. The first is the
+# default until a period has judged.
+SEARCHED: dict[str, list[Settings]] = {
+    "recent_logistic": [{"half_life_count": count} for count in (2000, None, 8000)],
+    "recent_boosting": [
+        {"half_life_count": 2000, "tree_count": 120, "shrinkage": 20.0},
+        {"half_life_count": None, "tree_count": 120, "shrinkage": 20.0},
+        {"half_life_count": None, "tree_count": 200, "shrinkage": 5.0},
+    ],
+}
+
+
+def without_context(features: pd.DataFrame) -> pd.DataFrame:
+    return features.drop(columns=list(context.NAMES), errors="ignore")
 
 
 def names(rule_columns: list[str], features: pd.DataFrame) -> list[str]:
@@ -244,27 +204,69 @@ def names(rule_columns: list[str], features: pd.DataFrame) -> list[str]:
             f"rule_columns in params.yaml names {unknown}, which are no number columns of this "
             f"application. It has: {', '.join(numbers_of(features)[:40])}."
         )
-    first, *others = CANDIDATES
-    return [first, *(f"by_{column}" for column in rule_columns), *others]
+    first, second, *others = CANDIDATES
+    return [first, second, *(f"by_{column}" for column in rule_columns), *others, BLEND]
 
 
-def fit(name: str, features: pd.DataFrame, outcome: np.ndarray) -> tuple[Pipeline, float]:
-    """A fitted candidate and the processor seconds its fit took.
+def fit(
+    name: str, features: pd.DataFrame, outcome: np.ndarray, settings: Settings | None = None
+) -> tuple[Model, float]:
+    """A fitted candidate of one part and the processor seconds its fit took.
 
-    With one class only, or columns that never vary, there is nothing to rank by: every
-    candidate falls back to the base rate.
+    features: in time order, the latest row last, since some candidates let late rows count more:
+    `half_life_count` in settings says how many rows back a row counts half. With one class only,
+    or columns that never vary, there is nothing to rank by: every candidate falls back to the
+    base rate.
     """
+    started = time.process_time()
+    settings = dict(SEARCHED.get(name, [{}])[0] if settings is None else settings)
+    weight = None
+    if "half_life_count" in settings:
+        floor = OLD_WEIGHT if name == "recent_boosting" else 0.0
+        weight = recency(len(outcome), settings.pop("half_life_count"), floor)
+        kept = weight >= LEAST_WEIGHT
+        features, outcome, weight = features[kept], outcome[kept], weight[kept]
+    if name in CANDIDATES and name not in SEE_CONTEXT:
+        features = without_context(features)
     rankable = len(np.unique(outcome)) == 2 and (varying(features) or categories_of(features))
     rule = partial(by_column, name.removeprefix("by_"))
     build = CANDIDATES.get(name, rule) if rankable else base_rate
-    started = time.process_time()
-    model = build(features, outcome)
-    model.named_steps["model"].fit(model[:-1].transform(features), outcome)
-    return model, time.process_time() - started
+    model = build(features, outcome, **(settings if build is not base_rate else {}))
+    inputs = model[:-1].transform(features)
+    given = {} if weight is None else {"sample_weight": weight}
+    model.named_steps["model"].fit(inputs, outcome, **given)
+    return Model((model,)), time.process_time() - started
 
 
-def chance(model: Pipeline, features: pd.DataFrame) -> np.ndarray:
+def recency(count: int, half_life_count: float | None, floor: float) -> np.ndarray:
+    """Weight of each of `count` rows, oldest first: halved every so many rows, never below floor.
+
+    The latest row weighs 1; without a half-life all do.
+    """
+    if half_life_count is None:
+        return np.ones(count)
+    return np.maximum(0.5 ** (np.arange(count)[::-1] / half_life_count), floor)
+
+
+def chance(model: Model, features: pd.DataFrame) -> np.ndarray:
     """Chance of a win per row, shape (n_rows,), as the fitted model believes it."""
-    probabilities = model.predict_proba(features)
-    classes = list(model.classes_)
+    believed = [part_chance(part, features) for part in model.parts]
+    if len(believed) == 1:
+        return believed[0]
+    return blended(np.column_stack([log_odds(p) for p in believed]), model.weights, model.intercept)
+
+
+def blended(z: np.ndarray, weights: tuple[float, ...], intercept: float) -> np.ndarray:
+    """Chances of parts' log-odds, z of shape (n_rows, n_parts)."""
+    return expit(intercept + z @ np.array(weights))
+
+
+def part_chance(part: Pipeline, features: pd.DataFrame) -> np.ndarray:
+    probabilities = part.predict_proba(features)
+    classes = list(part.classes_)
     return probabilities[:, classes.index(1)] if 1 in classes else np.zeros(len(features))
+
+
+def log_odds(chance: np.ndarray) -> np.ndarray:
+    """log(p / (1 - p)) with p kept within [1e-6, 1 - 1e-6]."""
+    return logit(np.clip(np.asarray(chance, dtype=float), CHANCE_FLOOR, 1 - CHANCE_FLOOR))

@@ -164,25 +164,6 @@ def flattery(pairs: pd.DataFrame) -> Figure:
     return finish(figure)
 
 
-def reliability(curves: dict[str, pd.DataFrame]) -> Figure:
-    """Promised chance against realised share. curves: name -> chance, rate, interval per bin."""
-    figure, axes = plt.subplots(figsize=(5.4, 4.6))
-    top = max(max(curve["chance"].max(), curve["rate"].max()) for curve in curves.values()) * 1.1
-    axes.plot([0, top], [0, top], color=INK, linewidth=1, linestyle="--")
-    for (name, curve), colour in zip(curves.items(), (GREY, BLUE, ORANGE), strict=False):
-        ends = np.array(curve["interval"].tolist())
-        axes.vlines(curve["chance"], ends[:, 0], ends[:, 1], color=colour, alpha=0.45, linewidth=2)
-        axes.plot(curve["chance"], curve["rate"], "o-", color=colour, label=name, markersize=5)
-    axes.set_xlim(0, top)
-    axes.set_ylim(0, top)
-    axes.xaxis.set_major_formatter(SHARE)
-    axes.yaxis.set_major_formatter(SHARE)
-    axes.set_xlabel("chance promised")
-    axes.set_ylabel("share that won")
-    legend_above(axes)
-    return finish(figure)
-
-
 def profit(curve: pd.DataFrame, contacted_share: float) -> Figure:
     """Profit by contacted share: believed and realised. The chosen share is the dashed line."""
     figure, axes = plt.subplots()
@@ -194,21 +175,6 @@ def profit(curve: pd.DataFrame, contacted_share: float) -> Figure:
     axes.axvline(contacted_share, color=INK, linewidth=1, linestyle="--")
     axes.xaxis.set_major_formatter(SHARE)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(value, "eur")))
-    axes.set_xlabel("share of rows contacted, highest chance first")
-    legend_above(axes)
-    return finish(figure)
-
-
-def recall_precision(curve: pd.DataFrame, contacted_share: float) -> Figure:
-    """Share of wins found and share of contacts that win, by contacted share."""
-    figure, axes = plt.subplots()
-    axes.plot(curve["contacted_share"], curve["recall"], color=BLUE, label="recall: wins found")
-    axes.plot(
-        curve["contacted_share"], curve["precision"], color=ORANGE, label="precision: contacts won"
-    )
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="recall of a random order")
-    axes.axvline(contacted_share, color=INK, linewidth=1, linestyle="--")
-    percent_both(axes)
     axes.set_xlabel("share of rows contacted, highest chance first")
     legend_above(axes)
     return finish(figure)
@@ -230,7 +196,7 @@ def tier_bars(later: pd.DataFrame, earlier: pd.DataFrame) -> Figure:
     axes.yaxis.set_major_formatter(SHARE)
     axes.set_ylabel("share that won")
     axes.grid(axis="x", visible=False)
-    axes.plot([], [], color=ORANGE, linewidth=2.5, label="on the earlier rows that set the cuts")
+    axes.plot([], [], color=ORANGE, linewidth=2.5, label="on the earlier rows")
     legend_above(axes)
     return finish(figure)
 
@@ -297,4 +263,21 @@ def stability(monthly: pd.DataFrame, names: list[str]) -> Figure:
     axes.set(xlabel="", ylabel="")
     axes.tick_params(axis="y", rotation=0)
     axes.grid(visible=False)
+    return finish(figure)
+
+
+def level(recent: pd.Series, outcome: pd.Series, month: pd.Series) -> Figure:
+    """What the last known outcomes said, and what then came, per month or stretch of rows.
+
+    recent: share of wins among the outcomes known at each row's time, NaN before the first.
+    """
+    table = pd.DataFrame({"known": recent, "came": outcome})
+    means = table.groupby(month.to_numpy(), sort=False).mean()
+    figure, axes = plt.subplots()
+    axes.plot(means["known"].to_numpy(), color=BLUE, label="known at the time")
+    axes.plot(means["came"].to_numpy(), "o", color=ORANGE, label="what then came")
+    axes.yaxis.set_major_formatter(SHARE)
+    axes.set_ylim(bottom=0)
+    sparse_labels(axes, pd.Series(means.index))
+    legend_above(axes)
     return finish(figure)

@@ -4,6 +4,7 @@ The same function scores while thresholds and tiers are chosen, when they are ju
 so a promised chance is the chance that will be given.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ def score(model: onnxruntime.InferenceSession, features: pd.DataFrame) -> pd.Dat
         chunks.append(np.column_stack(model.run(None, feed)))
     values = np.vstack(chunks) if chunks else np.empty((0, 2))
     return pd.DataFrame(values.astype("float64"), columns=["score", "chance"], index=features.index)
+
+
+def predictor(model: onnxruntime.InferenceSession) -> Callable[[pd.DataFrame], np.ndarray]:
+    """A function of features that gives their calibrated chances, shape (n_rows,)."""
+    return lambda features: score(model, features)["chance"].to_numpy()
 
 
 def as_input(column: pd.Series, kind: str) -> np.ndarray:

@@ -15,16 +15,21 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
 
+from tierwise.clocks import CLOCK
 from tierwise.files import InputError
-from tierwise.leakage import GUARD
+from tierwise.leakage import GUARD, OPEN_GUARD
 
 TUNE_SHARE = JUDGE_SHARE = 0.20
 COMMENTS = {
     "leave_out": "column: why it must not be used, in a few words",
     "allow": "column: why the leak guard is wrong about it",
-    "value_per_win_eur": "an example; put in yours, or only the right ratio to the cost",
-    "cost_per_contact_eur": "an example",
+    "value_per_win_eur": "an example; put in yours, or the name of a column that holds euros",
+    "cost_per_contact_eur": "an example; a number or a column, too",
     "contacts_per_day_count": "how many you can contact; null: no limit",
+    "aim": "profit, f1 or recall",
+    "recall_share": "of all wins, to be reached where aim is recall",
+    "families": "kinds of reasons, in the order of the page",
+    "words": "plain words for columns, see src/tierwise/words.py; {}: their names",
 }
 
 
@@ -35,7 +40,7 @@ def defaults(features: dict[str, Any], rarer_count: int) -> dict[str, Any]:
     """
     shares = {"leave_out": {}, "allow": {}, "tune_share": TUNE_SHARE, "judge_share": JUDGE_SHARE}
     return {
-        "build_features": {**features, **shares, "leak_guard": dict(GUARD)},
+        "build_features": {**features, **shares, **guards()},
         "compare_models": {
             "rule_columns": [],
             "period_count": int(min(8, max(3, rarer_count * 0.48 // 20))),
@@ -49,10 +54,35 @@ def defaults(features: dict[str, Any], rarer_count: int) -> dict[str, Any]:
             "value_per_win_eur": 40,
             "cost_per_contact_eur": 4,
             "contacts_per_day_count": None,
+            "aim": "profit",
+            "recall_share": 0.8,
+            "guess_factor": 2.0,
             "tolerance_log_loss": 0.001,
         },
         "validate_tiers": {"tier_shares": {"A": 0.20, "B": 0.30, "C": 0.50}},
         "export_model": {"checks_count": 25},
+        "explain_scores": {
+            "rows_count": 10000,
+            "refit_shares": [0.85, 0.90, 0.95, 1.00],
+            "families": ["client profile", "effort", "value received", "time"],
+            "words": {},
+        },
+        "watch_drift": {
+            "block_count": 12,
+            "recalibrate_rows": 1000,
+            "false_alarm_share": 0.05,
+            "tolerance_auc": 0.005,
+            "tolerance_log_loss": 0.001,
+        },
+    }
+
+
+def guards() -> dict[str, dict[str, float]]:
+    """Limits of the three looks at the columns."""
+    return {
+        "leak_guard": dict(GUARD),
+        "open_guard": dict(OPEN_GUARD),
+        "clock_limits": dict(CLOCK),
     }
 
 

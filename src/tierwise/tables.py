@@ -222,7 +222,7 @@ REFERENCES = {
 NOT_KEPT = {"events": ["properties"]}
 PART = "tierwise_part"  # the column by which a snapshot's rows are scattered
 # What a custom field of deals can't be called: columns of ours stand beside it.
-RESERVED = (PART, "as_of", "outcome", "outcome_known_at", "span", "entity_id")
+RESERVED = (PART, "as_of", "outcome", "outcome_known_at", "span", "entity_id", "owner_id")
 
 
 @cache

@@ -1,19 +1,35 @@
-"""Tiers: cuts frozen on earlier rows, and the promise they make on later ones."""
+"""Tiers: cuts frozen on earlier rows, what each tier holds later, and the rank as another way.
+
+A frozen cut keeps the meaning of a tier: an A of today is as good as an A of yesterday, and there
+may be many of them or none. A rank inside each list keeps the size: a fifth of the list is A,
+however good or bad the list is.
+"""
 
 import itertools
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from tierwise.evaluation import BOOTSTRAP_COUNT, interval, wilson
+from tierwise.draws import Draws, interval
+from tierwise.evaluation import wilson
 from tierwise.files import InputError
-from tierwise.leakage import auc
-from tierwise.models import SEED
-from tierwise.report import format_value
 
-TREND_P = 0.01
+FROZEN, RANKED = "frozen cuts", "rank within the list"
+FORMATS = dict.fromkeys(
+    ["share", "rate", "interval", "found_share", "gap", "gap_interval"], "share"
+)
+# How far the share of a tier may leave its plan before frozen cuts are given up.
+SIZE_TOLERANCE_SHARE = 0.05
+
+
+def check_shares(shares: dict[str, float]) -> None:
+    """Raises InputError unless shares name two tiers or more, are above 0 and add up to 1."""
+    if len(shares) < 2 or abs(sum(shares.values()) - 1) > 1e-9 or min(shares.values()) <= 0:
+        raise InputError(
+            "tier_shares must name at least two tiers, be above 0 and add up to 1; params.yaml "
+            f"gives {shares}."
+        )
 
 
 def cuts(score: np.ndarray, shares: dict[str, float]) -> dict[str, float]:
@@ -22,11 +38,7 @@ def cuts(score: np.ndarray, shares: dict[str, float]) -> dict[str, float]:
     shares: from the best tier down, adding up to 1. Rows with equal scores share a tier, so the
     shares reached can differ.
     """
-    if len(shares) < 2 or abs(sum(shares.values()) - 1) > 1e-9 or min(shares.values()) <= 0:
-        raise InputError(
-            "tier_shares must name at least two tiers, be above 0 and add up to 1; params.yaml "
-            f"gives {shares}."
-        )
+    check_shares(shares)
     upto = np.cumsum(list(shares.values()))[:-1]
     lowest = np.quantile(score, 1 - upto, method="higher")
     return {name: float(value) for name, value in zip(shares, lowest, strict=False)}
@@ -39,21 +51,38 @@ def assign(score: np.ndarray, tier_cuts: dict[str, float], last: str) -> np.ndar
     return np.select(reached, names, default=last)
 
 
+def assign_by_rank(score: np.ndarray, lists: np.ndarray, shares: dict[str, float]) -> np.ndarray:
+    """Tiers by rank inside each list, of exactly the shares wanted. Shape (n,).
+
+    lists: the list (a day, a week) each row stands on, shape (n,). In a list of n rows tier borders
+    lie at share * n, rounded to whole rows, halves up. Of equal scores the earlier row ranks first,
+    so equals can fall into two tiers, and always the same way.
+    """
+    check_shares(shares)
+    upto = np.cumsum(list(shares.values()))
+    order = np.argsort(-score, kind="stable")
+    position, _ = pd.factorize(pd.Series(lists)[order], use_na_sentinel=False)
+    rank = pd.Series(position).groupby(position).cumcount().to_numpy()
+    size = np.bincount(position)[position]
+    # 0.2 + 0.3 is a hair off 0.5: without the margin a half would be rounded down.
+    borders = np.floor(np.outer(upto, size) + 0.5 + 1e-9)
+    tier = np.empty(len(score), dtype=object)
+    tier[order] = np.array(list(shares), dtype=object)[(rank >= borders[:-1]).sum(axis=0)]
+    return tier.astype(str)
+
+
 def conversion(
-    outcome: np.ndarray,
-    tier: np.ndarray,
-    names: list[str],
-    draws: list[np.ndarray] | None = None,
+    outcome: np.ndarray, tier: np.ndarray, names: list[str], draws: Draws | None = None
 ) -> pd.DataFrame:
     """Per tier: name, count, share, wins, rate and its 95 % interval.
 
-    With `draws` the interval comes from whole weeks resampled, since rows of one week share their
-    luck. Without, and where nobody or everybody won, it is Wilson's for independent rows.
+    With `draws` the interval comes from weeks, and owners, drawn again, since their rows share
+    their luck. Without, and where nobody or everybody won, it is Wilson's for independent rows.
     """
     rows = []
     for name in names:
-        won = outcome[tier == name]
-        count, wins = len(won), int(won.sum())
+        inside = tier == name
+        count, wins = int(inside.sum()), int(outcome[inside].sum())
         rows.append(
             {
                 "name": name,
@@ -61,44 +90,44 @@ def conversion(
                 "share": count / len(outcome),
                 "wins": wins,
                 "rate": wins / count if count else None,
-                "interval": rate_interval(outcome, tier == name, draws or []),
+                "interval": rate_interval(outcome, inside, draws),
             }
         )
     return pd.DataFrame(rows)
 
 
-def rate_interval(outcome: np.ndarray, inside: np.ndarray, draws: list[np.ndarray]) -> list[float]:
+def rate_interval(outcome: np.ndarray, inside: np.ndarray, draws: Draws | None) -> list[float]:
     """95 % interval of the share of wins among the rows inside."""
     count, wins = int(inside.sum()), int(outcome[inside].sum())
-    if not draws or wins in (0, count):
+    if draws is None or wins in (0, count):
         return wilson(wins, count)
-    held = [(outcome[rows][inside[rows]].sum(), inside[rows].sum()) for rows in draws]
-    return interval(np.array([won / seen for won, seen in held if seen]))
+    return interval(draws, lambda drawn: drawn.mean(outcome, inside))
 
 
-def auc_in_weeks(outcome: np.ndarray, score: np.ndarray, blocks: np.ndarray) -> dict[str, Any]:
-    """AUC inside weeks (or stretches of rows) with its interval, weeks resampled.
+def gaps(outcome: np.ndarray, tier: np.ndarray, names: list[str], draws: Draws) -> pd.DataFrame:
+    """Rate of each tier minus the next one's: better, worse, gap, interval.
 
-    A ranking that only sorts good weeks from bad ones has 0.5 here, whatever its pooled AUC.
+    The gap is 0 where one of the two has no rows.
     """
-    groups = [np.flatnonzero(blocks == block) for block in np.unique(blocks)]
-    values = np.array([auc(outcome[rows], score[rows]) for rows in groups])
-    rarer = [min(outcome[rows].sum(), len(rows) - outcome[rows].sum()) for rows in groups]
-    weights = np.array(rarer, dtype=float)
-    draws = np.random.default_rng(SEED).integers(len(groups), size=(BOOTSTRAP_COUNT, len(groups)))
-    total = weights[draws].sum(axis=1)
-    means = (weights * values)[draws].sum(axis=1)[total > 0] / total[total > 0]
-    if not len(means):
-        return {"auc_in_weeks": 0.5, "auc_in_weeks_interval": [0.0, 1.0]}
-    mean = float((weights * values).sum() / weights.sum())
-    return {"auc_in_weeks": mean, "auc_in_weeks_interval": interval(means)}
+    rows = []
+    for better, worse in itertools.pairwise(names):
+        high, low = tier == better, tier == worse
+
+        def gap(drawn: Draws, high: np.ndarray = high, low: np.ndarray = low) -> np.ndarray:
+            return np.nan_to_num(drawn.mean(outcome, high) - drawn.mean(outcome, low))
+
+        seen = float(gap(draws.as_seen())[0])
+        ends = interval(draws, gap, lowest=-1.0)
+        rows.append({"better": better, "worse": worse, "gap": seen, "interval": ends})
+    return pd.DataFrame(rows, columns=["better", "worse", "gap", "interval"])
 
 
 def trend(outcome: np.ndarray, tier: np.ndarray, names: list[str]) -> tuple[float, float]:
     """Cochran-Armitage test that conversion rises from the last tier to the first: z, one-sided p.
 
     With equally spaced tiers, z = r * sqrt(n) for the correlation r of tier and outcome
-    (Armitage 1955). z = 0 and p = 1 where one tier or one outcome is left.
+    (Armitage 1955). z = 0 and p = 1 where one tier or one outcome is left. Rows count as
+    independent here; the intervals of `gaps` don't make that assumption.
     """
     rank = np.array([len(names) - names.index(name) for name in tier], dtype=float)
     if rank.std() == 0 or outcome.std() == 0:
@@ -107,171 +136,55 @@ def trend(outcome: np.ndarray, tier: np.ndarray, names: list[str]) -> tuple[floa
     return z, float(norm.sf(z))
 
 
-def block_draws(blocks: np.ndarray) -> list[np.ndarray]:
-    """1000 samples of row positions, whole blocks (weeks) drawn with replacement."""
-    random = np.random.default_rng(SEED)
-    rows = [np.flatnonzero(blocks == block) for block in np.unique(blocks)]
-    return [
-        np.concatenate([rows[i] for i in random.integers(len(rows), size=len(rows))])
-        for _ in range(BOOTSTRAP_COUNT)
-    ]
-
-
-def gaps(
-    outcome: np.ndarray, tier: np.ndarray, names: list[str], draws: list[np.ndarray]
+def compare(
+    outcome: np.ndarray, frozen: np.ndarray, ranked: np.ndarray, names: list[str], draws: Draws
 ) -> pd.DataFrame:
-    """Rate of each tier minus the next one's: better, worse, gap, interval (weeks resampled)."""
-    indicator = {name: tier == name for name in names}
-    rows = []
-    for better, worse in itertools.pairwise(names):
+    """Both ways on the same later rows, a row per way and tier.
 
-        def gap(rows: np.ndarray, better: str = better, worse: str = worse) -> float:
-            high, low = (
-                outcome[rows][indicator[better][rows]],
-                outcome[rows][indicator[worse][rows]],
-            )
-            return float(high.mean() - low.mean()) if len(high) and len(low) else 0.0
-
-        values = np.array([gap(rows) for rows in draws])
-        everyone = np.arange(len(outcome))
-        rows.append(
-            {"better": better, "worse": worse, "gap": gap(everyone), "interval": interval(values)}
-        )
-    return pd.DataFrame(rows)
-
-
-def found_share(
-    outcome: np.ndarray, tier: np.ndarray, names: list[str], draws: list[np.ndarray]
-) -> dict[str, dict]:
-    """Share of all wins found in A, in A+B, ...: {"A": {"share", "interval"}, "A+B": ...}."""
-    found = {}
-    for upto in range(1, len(names)):
-        inside = np.isin(tier, names[:upto])
-        values = [outcome[rows][inside[rows]].sum() / max(outcome[rows].sum(), 1) for rows in draws]
-        found["+".join(names[:upto])] = {
-            "share": float(outcome[inside].sum() / max(outcome.sum(), 1)),
-            "contacted_share": float(inside.mean()),
-            "interval": interval(np.array(values)),
-        }
-    return found
-
-
-def auc_interval(outcome: np.ndarray, score: np.ndarray, draws: list[np.ndarray]) -> list[float]:
-    """95 % interval of the AUC, weeks resampled."""
-    return interval(np.array([auc(outcome[rows], score[rows]) for rows in draws]))
-
-
-def verdict(
-    auc_low: float, trend_p: float, gap: pd.DataFrame, in_weeks_low: float = 1.0
-) -> tuple[str, str]:
-    """("supported" | "not supported", the reason), by rules fixed before looking.
-
-    Supported: the AUC's interval lies above 0.5, over all later rows and inside weeks; the trend
-    has p < 0.01; and between neighbours the interval of the difference lies above 0.
+    frozen, ranked: tiers of `assign` and of `assign_by_rank`. Columns: way, name, count, share,
+    wins, rate, interval, found_share (of all wins, in this tier), gap to the next tier and
+    gap_interval; None in the last tier.
     """
-    if auc_low <= 0.5:
-        return "not supported", "on later data the ranking can't be told from chance"
-    if in_weeks_low <= 0.5:
-        return "not supported", "it sorts good weeks from bad ones, not the rows within a week"
-    if trend_p >= TREND_P:
-        return "not supported", "conversion does not rise from the last tier to the first"
-    for row in gap.itertuples():
-        if row.interval[0] <= 0:
-            pair = f"tiers {row.better} and {row.worse}"
-            return "not supported", f"{pair} can't be told apart on later data"
-    return "supported", "every tier converted better than the next one on later data"
+    tables = []
+    for way, tier in ((FROZEN, frozen), (RANKED, ranked)):
+        table = conversion(outcome, tier, names, draws)
+        gap = gaps(outcome, tier, names, draws)
+        table.insert(0, "way", way)
+        table["found_share"] = table["wins"] / max(outcome.sum(), 1)
+        table["gap"] = pd.Series([*gap["gap"], None], dtype=object)
+        table["gap_interval"] = pd.Series([*gap["interval"], None], dtype=object)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
-def judge(
-    outcome: np.ndarray,
-    tier: np.ndarray,
+def way_of(score: np.ndarray, shares: dict[str, float]) -> tuple[str, str]:
+    """(the way to give tiers, the reason): told before any later outcome, by sizes alone.
+
+    score: of earlier rows in time order, each by a model that had not seen it. Cuts from their
+    first half are tried on the second. Frozen cuts promise a rate and are taken where the sizes
+    stay within five points of the plan; where scores follow a level that moves, only ranks within
+    the list now open keep tier A as long as the team can work.
+    """
+    half = len(score) // 2
+    names = list(shares)
+    tried = assign(score[half:], cuts(score[:half], shares), names[-1])
+    off = max(abs(float(np.mean(tried == name)) - shares[name]) for name in names)
+    if off <= SIZE_TOLERANCE_SHARE:
+        return FROZEN, f"on earlier rows no tier left its planned share by more than {off:.0%}"
+    return RANKED, f"on earlier rows cuts would have left the planned shares by {off:.0%}"
+
+
+def given(
+    way: str,
     score: np.ndarray,
-    names: list[str],
-    draws: list[np.ndarray],
-    compared: dict[str, Any],
-    weeks: np.ndarray,
-    caveat: str = "",
-) -> dict[str, Any]:
-    """The judged span in one dict: verdict, sentence, tiers, auc, trend, found_share.
-
-    weeks: the week (or block) of each row; caveat: what the sentence must not leave out.
-    compared: metrics of compare_models. Where that step found no ranking the verdict is
-    "cannot rank", `tiers` and `found_share` are empty, and what they would have been stands under
-    `withheld`.
-    """
-    by_tier = conversion(outcome, tier, names, draws)
-    inside = auc_in_weeks(outcome, score, weeks)
-    z, p = trend(outcome, tier, names)
-    auc_bounds = auc_interval(outcome, score, draws)
-    gap = gaps(outcome, tier, names, draws)
-    word, reason = verdict(auc_bounds[0], p, gap, inside["auc_in_weeks_interval"][0])
-    issued = {
-        "tiers": by_tier.to_dict("records"),
-        "found_share": found_share(outcome, tier, names, draws),
-    }
-    found = {
-        "verdict": word,
-        "sentence": f"{stair(by_tier)}: {reason}.{caveat}",
-        "rows_count": len(outcome),
-        "wins_count": int(outcome.sum()),
-        "auc": auc(outcome, score),
-        "auc_interval": auc_bounds,
-        **inside,
-        "trend_z": z,
-        "trend_p": p,
-        "withheld": {},
-    }
-    if compared["can_rank"]:
-        return found | issued
-    held = {"tiers": [], "found_share": {}, "withheld": issued}
-    return found | held | {"verdict": "cannot rank", "sentence": compared["sentence"]}
-
-
-def stair(by_tier: pd.DataFrame) -> str:
-    """ "A / B / C converted at 42 / 21 / 7 % of 900 / 700 / 400 later rows"."""
-    rates = " / ".join(f"{row.rate:.0%}"[:-1] if row.count else "–" for row in by_tier.itertuples())
-    counts = " / ".join(f"{row.count:,}" for row in by_tier.itertuples())
-    return f"{' / '.join(by_tier['name'])} converted at {rates} % of {counts} later rows"
-
-
-def headline(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Cards: conversion of the first tier, AUC, share of wins in the first two tiers."""
-    shown = result["withheld"] or result
-    first, last = shown["tiers"][0], shown["tiers"][-1]
-    upto, found = list(shown["found_share"].items())[-1]
-    converts = "would have converted" if result["withheld"] else "converted"
-    share = "share"
-    return [
-        {
-            "label": f"tier {first['name']} {converts} at",
-            "value": format_value(first["rate"], share),
-            "interval": format_value(first["interval"], share),
-            "note": f"tier {last['name']}: {format_value(last['rate'], share)}",
-        },
-        {
-            "label": "AUC on later data",
-            "value": format_value(result["auc"], "number"),
-            "interval": format_value(result["auc_interval"], "number"),
-            "note": f"{format_value(result['auc_in_weeks'], 'number')} inside weeks, "
-            f"{format_value(result['auc_in_weeks_interval'], 'number')}",
-        },
-        {
-            "label": f"wins found in {upto}",
-            "value": format_value(found["share"], share),
-            "interval": format_value(found["interval"], share),
-            "note": f"in {format_value(found['contacted_share'], share)} of the rows",
-        },
-    ]
-
-
-def marks(result: dict[str, Any]) -> pd.DataFrame:
-    """Ends of the tiers on the gains curve: name, contacted_share, share."""
-    return pd.DataFrame(
-        [
-            {"name": name} | found
-            for name, found in (result["withheld"] or result)["found_share"].items()
-        ]
-    )
+    lists: np.ndarray,
+    tier_cuts: dict[str, float],
+    shares: dict[str, float],
+) -> np.ndarray:
+    """Tiers of these rows in one of the two ways, shape (n,). lists: see `assign_by_rank`."""
+    if way == RANKED:
+        return assign_by_rank(score, lists, shares)
+    return assign(score, tier_cuts, list(shares)[-1])
 
 
 def gains(outcome: np.ndarray, score: np.ndarray) -> pd.DataFrame:

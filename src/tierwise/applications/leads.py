@@ -26,19 +26,15 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
 from tierwise import crm, engine, files, lifecycle, snapshot
-from tierwise import examples as ex
 from tierwise import features as ft
 from tierwise.files import InputError
 
 Days = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-ROW_COLUMNS = ["deal_id", "as_of", "outcome", "outcome_known_at", "excluded"]
-
-
+ROW_COLUMNS = ["deal_id", "as_of", "outcome", "outcome_known_at", "owner_id", "excluded"]
 Families = dict[str, list[ft.Feature]]
 
 
@@ -191,21 +187,43 @@ def undecided(raw: dict[str, Any], question: dict[str, Any]) -> None:
 def build(
     raw: dict[str, Any], question: dict[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
-    """Examples, their columns (same rows, by as_of, then deal), and rows excluded by reason."""
-    until = pd.Timestamp(raw["data_until"])
-    work = partial(examine, question=question, until=until)
-    with tempfile.TemporaryDirectory(dir=raw["folder"].parent, prefix=".leads.") as folder:
-        paths = engine.over_parts(
-            work, snapshot.parts(raw["folder"]), Path(folder), question["engine"]
-        )
-        rows = pd.concat([files.read_parquet(path) for path in paths], ignore_index=True)
-    rows = rows.sort_values(["as_of", "deal_id"], kind="stable", ignore_index=True)
+    """Examples, their columns (same rows, by as_of, then deal), and rows excluded by reason.
+
+    Columns of the examples: entity_id, as_of, outcome, outcome_known_at and owner_id, the user_id
+    of the owner as known at the as-of time, missing where none was known. It is no feature.
+    """
+    rows = gathered(examine, raw, question)
     kept = rows[rows["excluded"] == ""].reset_index(drop=True)
     excluded = rows.loc[rows["excluded"] != "", "excluded"].value_counts()
     check(kept, question)
-    examples = kept[["as_of", "outcome", "outcome_known_at"]]
+    examples = kept[["as_of", "outcome", "outcome_known_at", "owner_id"]]
     examples.insert(0, "entity_id", kept["deal_id"].astype(str))
     return examples, kept.drop(columns=ROW_COLUMNS), excluded.sort_index().to_dict()
+
+
+def open_rows(
+    raw: dict[str, Any], question: dict[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """All looks at the deals that still stand open: as_of and entity_id, and their columns.
+
+    None where no deal is open. Looks that `build` has, too, are among them: what a custom field
+    says now depends on how the deal stands now, not on whether a horizon is over. So the columns
+    are those without a history; the others hold what was known then, whatever became of the deal.
+    """
+    rows = gathered(still_open, raw, question)
+    who = pd.DataFrame({"as_of": rows["as_of"], "entity_id": rows.pop("deal_id").astype(str)})
+    return None if rows.empty else (who, rows.drop(columns="as_of"))
+
+
+def gathered(work: Any, raw: dict[str, Any], question: dict[str, Any]) -> pd.DataFrame:
+    """What `work` finds in each partition, by as_of, then deal."""
+    task = partial(work, question=question, until=pd.Timestamp(raw["data_until"]))
+    with tempfile.TemporaryDirectory(dir=raw["folder"].parent, prefix=".leads.") as folder:
+        paths = engine.over_parts(
+            task, snapshot.parts(raw["folder"]), Path(folder), question["engine"]
+        )
+        rows = pd.concat([files.read_parquet(path) for path in paths], ignore_index=True)
+    return rows.sort_values(["as_of", "deal_id"], kind="stable", ignore_index=True)
 
 
 def check(rows: pd.DataFrame, question: dict[str, Any]) -> None:
@@ -222,51 +240,54 @@ def check(rows: pd.DataFrame, question: dict[str, Any]) -> None:
 def examine(part: Path, question: dict[str, Any], until: pd.Timestamp) -> pd.DataFrame:
     """All examples of one partition with their outcome and columns.
 
-    Columns: deal_id, as_of, outcome, outcome_known_at, excluded (why there is no outcome, or ""),
-    then the features.
+    Columns: ROW_COLUMNS, of which `excluded` says why there is no outcome, or ""; then the
+    features.
     """
-    deals = snapshot.read(part, "deals")
-    statuses = lifecycle.statuses(snapshot.read(part, "deal_changes"))
+    deals, changes = snapshot.read(part, "deals"), snapshot.read(part, "deal_changes")
+    statuses = lifecycle.statuses(changes)
     rows = entities(deals, statuses, question, until)
     horizon = question["outcome_horizon_days"]
     rows = rows.join(lifecycle.outcome(statuses, rows, horizon, until))
-    return rows[ROW_COLUMNS].join(known(part, deals, rows, question))
+    rows = rows.assign(owner_id=crm.owner(changes, rows))
+    return rows[ROW_COLUMNS].join(known(part, deals, changes, rows, question))
+
+
+def still_open(part: Path, question: dict[str, Any], until: pd.Timestamp) -> pd.DataFrame:
+    """Looks of one partition at deals that stand open at the end: deal_id, as_of, custom fields."""
+    deals, changes = snapshot.read(part, "deals"), snapshot.read(part, "deal_changes")
+    rows = entities(deals, lifecycle.statuses(changes), question, until)
+    rows = rows.loc[rows["still_open"], ["deal_id", "as_of"]]
+    return rows.join(custom(deals, question), on="deal_id").reset_index(drop=True)
 
 
 def entities(
     deals: pd.DataFrame, statuses: pd.DataFrame, question: dict[str, Any], until: pd.Timestamp
 ) -> pd.DataFrame:
-    """Whom could we have acted on, and when? Deals that stood open then, as far as we knew.
-
-    Columns deal_id, organization_id, person_id, as_of.
-    """
-    last_day = lifecycle.ended_at(statuses, deals["deal_id"]).fillna(until)
-    every, start = question["score_every_days"], spread(deals["deal_id"])
-    turns = ex.repeated(deals["known_at"], last_day, every, start)
-    rows = deals[["deal_id", "organization_id", "person_id"]].iloc[turns["row"]]
-    rows = rows.assign(as_of=turns["as_of"].array).reset_index(drop=True)
-    return rows[lifecycle.is_open(statuses, rows["deal_id"], rows["as_of"])].reset_index(drop=True)
+    """Whom could we have acted on, and when? Deals that stood open then; see `lifecycle.looks`."""
+    return lifecycle.looks(deals, statuses, question["score_every_days"], until)
 
 
-def spread(deal_id: pd.Series) -> np.ndarray:
-    """A number from 0 to 1 per deal that is always the same and follows nothing."""
-    return pd.util.hash_array(deal_id.to_numpy("uint64")) / 2.0**64
+def custom(deals: pd.DataFrame, question: dict[str, Any]) -> pd.DataFrame:
+    """Columns of the deals without a history, by deal."""
+    return crm.custom_fields(deals, [*dated(question), *ROW_COLUMNS])
 
 
 def known(
-    part: Path, deals: pd.DataFrame, rows: pd.DataFrame, question: dict[str, Any]
+    part: Path,
+    deals: pd.DataFrame,
+    changes: pd.DataFrame,
+    rows: pd.DataFrame,
+    question: dict[str, Any],
 ) -> pd.DataFrame:
     """What was known of each row: profile first, then the declared features, family by family."""
-    changes = snapshot.read(part, "deal_changes")
     events = crm.product_events(part)
     streams = {
         "deal_id": crm.deal_events(part, deals, changes, question["stages"]),
         "organization_id": crm.organization_events(part, events),
     }
     members = groups(question, sorted(events["type"].unique()))
-    custom = crm.custom_fields(deals, [*dated(question), *ROW_COLUMNS])
-    found = [custom.loc[rows["deal_id"]].set_axis(rows.index), crm.profile(part, rows)]
-    found.append(crm.team(part, changes, rows))
+    found = [custom(deals, question).loc[rows["deal_id"]].set_axis(rows.index)]
+    found += [crm.profile(part, rows), crm.team(part, rows["owner_id"], rows["as_of"])]
     for key, families in declared(question).items():
         wanted = [feature for family in families.values() for feature in family]
         found.append(ft.compute(wanted, members, streams[key], rows[key], rows["as_of"]))

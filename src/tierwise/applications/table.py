@@ -14,6 +14,10 @@ params.yaml (`tierwise adopt` writes it), so no Python is needed for a new file:
       time: {column: engage_date}          or {month_column, day_column, first_year} for files in
                                            date order without a year, or {} for the order of rows
       outcome_known: {after_days: 1}       or {column: close_date}, or {after_rows: 0}
+      owner_column: null                   who of us looks after the case, for honest intervals
+
+The owner column stays a feature unless leave_out names it: who works on a case may well be known
+and matter, but a model that ranks by it ranks your people, too. A file shows the latest owner.
 """
 
 import difflib
@@ -29,6 +33,8 @@ from tierwise.files import InputError
 from tierwise.flatfile import read_table
 from tierwise.formats import TableError
 from tierwise.times import looks_like_time, order_by_calendar, parse_times
+
+STILL_OPEN = "outcome still open"
 
 
 def read(source: Path, table: dict[str, Any]) -> pd.DataFrame:
@@ -130,27 +136,54 @@ def outcome(raw: pd.DataFrame, table: dict[str, Any], as_of: pd.Series) -> pd.Da
     return pd.DataFrame({"outcome": value, "outcome_known_at": ex.known_at(as_of, rule, column)})
 
 
-def build(raw: pd.DataFrame, table: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    """Examples, their columns (same rows, as_of order), and rows excluded by reason.
+def owners(raw: pd.DataFrame, table: dict[str, Any]) -> pd.Series:
+    """Who of us looks after each row, as text; all missing where params.yaml names no column."""
+    name = table.get("owner_column")
+    if not name:
+        return pd.Series(None, index=raw.index, dtype="str")
+    return as_labels(require(raw, name, "owner"))
 
-    Raises InputError when an id stands twice at one instant or one class is left.
-    """
+
+def sorted_out(raw: pd.DataFrame, table: dict[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
+    """Who, when, what came of it and whose it is, of every row; and why it is left out, or ""."""
     repeated = raw.duplicated()
     who = entities(raw, table)
     known = outcome(raw, table, who["as_of"])
-    found = pd.concat([who, known], axis=1)
+    found = pd.concat([who, known], axis=1).assign(owner_id=owners(raw, table))
     # Without an id column two equal rows may be two cases that look alike.
     copies = repeated if table.get("id_column") else repeated & False
     reasons = np.select(
         [copies, who["as_of"].isna(), known["outcome"].isna(), known["outcome_known_at"].isna()],
-        ["copy of an earlier row", "no time", "outcome still open", "outcome known at no date"],
+        ["copy of an earlier row", "no time", STILL_OPEN, "outcome known at no date"],
         default="",
     )
+    return found, reasons
+
+
+def build(raw: pd.DataFrame, table: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
+    """Examples, their columns (same rows, as_of order), and rows excluded by reason.
+
+    Columns of the examples: entity_id, as_of, outcome, outcome_known_at and owner_id, see
+    `owners`. Raises InputError when an id stands twice at one instant or one class is left.
+    """
+    found, reasons = sorted_out(raw, table)
     kept = found[reasons == ""].sort_values("as_of", kind="stable")
     check(kept, table, raw)
     columns = raw.loc[kept.index].drop(columns=spent(table)).reset_index(drop=True)
     excluded = pd.Series(reasons[reasons != ""]).value_counts().sort_index().to_dict()
     return kept.reset_index(drop=True), columns, excluded
+
+
+def open_rows(raw: pd.DataFrame, table: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Rows whose outcome is neither won nor lost: as_of and entity_id, and columns as of `build`.
+
+    None where every case has ended.
+    """
+    found, reasons = sorted_out(raw, table)
+    kept = found[reasons == STILL_OPEN].sort_values("as_of", kind="stable")
+    columns = raw.loc[kept.index].drop(columns=spent(table)).reset_index(drop=True)
+    who = kept[["as_of", "entity_id"]].reset_index(drop=True)
+    return None if kept.empty else (who, columns)
 
 
 def spent(table: dict[str, Any]) -> list[str]:

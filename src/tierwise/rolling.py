@@ -1,0 +1,243 @@
+"""Rolling origin: fit on what was known, judge on the next period, roll on.
+
+Candidates with settings are fitted once per setting and period; a period is then judged with the
+settings chosen in the periods *before* it, as somebody at the time would have chosen.
+The blend is made in the same way: its weights for a period come from earlier periods' chances.
+
+    log-odds of the blend = intercept + w_1 * log-odds of the linear part + w_2 * of the trees
+
+Weights are fitted by logistic regression on rows that neither part had seen (stacking: Wolpert
+1992; non-negative: Breiman 1996), drawn by a penalty towards one third for the linear part and two
+thirds for the trees, late rows counting more. That also corrects level and slope as time goes on.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy.optimize import minimize
+from scipy.special import expit
+from sklearn.model_selection import train_test_split
+from tqdm import tqdm
+
+from tierwise import models
+from tierwise.examples import Period
+from tierwise.models import BLEND, BLENDED, SEARCHED, Model, Settings
+from tierwise.ranking import auc
+
+# Trees that know what the times are like follow the level better than a linear part does.
+START = np.array([1 / 3, 2 / 3])
+HALF_LIFE_COUNT = 4000  # of the rows that weights of a blend are fitted on
+LEVEL_PENALTY, WEIGHT_PENALTY = 20.0, 300.0  # in rows: how much evidence moves the blend
+SURE_ERRORS, SURE_PERIODS = 2.0, 4
+
+
+@dataclass
+class Rolled:
+    """What a rolling origin found.
+
+    table: one row per judged example, in time order: row (position in `features`), period, outcome,
+    known_from (the first period that could know it, the number of periods for today) and a chance
+    per candidate. settings: what would be chosen now. weights, intercept: of the
+    blend, now. seconds: processor time of each candidate's fits.
+    """
+
+    table: pd.DataFrame
+    settings: dict[str, Settings] = field(default_factory=dict)
+    weights: tuple[float, ...] = ()
+    intercept: float = 0.0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def of_today(self) -> dict[str, Any]:
+        """Weights of the blend for a metrics file, empty without a blend."""
+        parts = dict(zip(BLENDED, self.weights, strict=False))
+        return {"intercept": self.intercept, "weights": parts} if parts else {}
+
+
+def origin(
+    features: pd.DataFrame, outcome: np.ndarray, periods: list[Period], names: list[str]
+) -> Rolled:
+    """Every candidate on every period. features: in time order."""
+    tried = [(name, n) for name in needed(names) for n in range(len(SEARCHED.get(name, [{}])))]
+    jobs = [(name, n, period) for period in periods for name, n in tried]
+    tasks = (
+        delayed(fit_and_judge)(name, features, outcome, period, settings_of(name, n))
+        for name, n, period in jobs
+    )
+    results = Parallel(n_jobs=-1, return_as="generator")(tasks)
+    chances: dict[tuple[str, int], list[np.ndarray]] = {key: [] for key in tried}
+    seconds = dict.fromkeys(needed(names), 0.0)
+    bar = tqdm(zip(jobs, results, strict=True), total=len(jobs), desc="fits", mininterval=2)
+    for (name, n, _), (chance, spent) in bar:
+        chances[name, n].append(chance)
+        seconds[name] += spent
+    rolled = Rolled(judged(outcome, periods), seconds=seconds)
+    usable = known_by_then(rolled.table, periods)
+    rolled.table["known_from"] = np.argmax(usable, axis=0)
+    for name in needed(names):
+        pick(
+            rolled, usable, name, [np.concatenate(chances[key]) for key in tried if key[0] == name]
+        )
+    if BLEND in names:
+        blend(rolled, usable)
+    return rolled
+
+
+def needed(names: list[str]) -> list[str]:
+    """The candidates that have to be fitted: a blend needs its parts."""
+    parts = BLENDED if BLEND in names else ()
+    return list(dict.fromkeys([*(name for name in names if name != BLEND), *parts]))
+
+
+def settings_of(name: str, number: int) -> Settings | None:
+    return SEARCHED[name][number] if name in SEARCHED else None
+
+
+def fit_and_judge(
+    name: str,
+    features: pd.DataFrame,
+    outcome: np.ndarray,
+    period: Period,
+    settings: Settings | None = None,
+) -> tuple[np.ndarray, float]:
+    """Chances of the period's rows and the fit's processor seconds."""
+    known = period.known
+    model, seconds = models.fit(name, features.iloc[known], outcome[known], settings)
+    return models.chance(model, features.iloc[period.rows]), seconds
+
+
+def judged(outcome: np.ndarray, periods: list[Period]) -> pd.DataFrame:
+    rows = np.concatenate([period.rows for period in periods])
+    number = np.repeat(np.arange(len(periods)), [len(period.rows) for period in periods])
+    return pd.DataFrame({"row": rows, "period": number, "outcome": outcome[rows]})
+
+
+def known_by_then(table: pd.DataFrame, periods: list[Period]) -> list[np.ndarray]:
+    """Per period, and once more for today: mask of the judged rows whose outcome was known."""
+    masks = [np.isin(table["row"].to_numpy(), period.known) for period in periods]
+    return [*masks, np.ones(len(table), dtype=bool)]
+
+
+def pick(rolled: Rolled, usable: list[np.ndarray], name: str, chances: list[np.ndarray]) -> None:
+    """Put a candidate's chances into the table, period by period with the settings best so far.
+
+    chances: per setting, one per row of the table; see `best_setting`.
+    """
+    period = rolled.table["period"].to_numpy()
+    best = np.zeros(len(usable), dtype=int)
+    if len(chances) > 1:
+        best = np.array([best_setting(rolled.table, mask, chances) for mask in usable])
+    rolled.table[name] = np.column_stack(chances)[np.arange(len(period)), best[period]]
+    if name in SEARCHED:
+        rolled.settings[name] = SEARCHED[name][best[-1]]
+
+
+def best_setting(table: pd.DataFrame, mask: np.ndarray, chances: list[np.ndarray]) -> int:
+    """The setting to use next, by the rows of the mask: the first, unless one is surely better.
+
+    Better is a higher mean AUC inside periods, weighted by the rarer class. Surely: by more than
+    two standard errors of the difference between periods, since the best of several noisy figures
+    is mostly luck (after the one-standard-error rule: Breiman and others 1984). At least four
+    periods are asked for.
+    """
+    period, outcome = table["period"].to_numpy()[mask], table["outcome"].to_numpy()[mask]
+    blocks = [np.flatnonzero(period == number) for number in np.unique(period)]
+    wins = np.array([outcome[rows].sum() for rows in blocks])
+    weight = np.minimum(wins, np.array([len(rows) for rows in blocks]) - wins)
+    if (weight > 0).sum() < SURE_PERIODS:
+        return 0
+    share = weight / weight.sum()
+    found = np.array([[auc(outcome[b], p[mask][b]) for b in blocks] for p in chances])
+    gain = found - found[0]
+    mean = gain @ share
+    error = np.sqrt(((gain - mean[:, None]) ** 2 * share**2).sum(axis=1))
+    sure = mean > SURE_ERRORS * error
+    return int(np.where(sure, mean, 0.0).argmax())
+
+
+def blend(rolled: Rolled, usable: list[np.ndarray]) -> None:
+    """Add the blend to the table and its weights of today."""
+    table = rolled.table
+    z = np.column_stack([models.log_odds(table[name].to_numpy()) for name in BLENDED])
+    outcome, period = table["outcome"].to_numpy(), table["period"].to_numpy()
+    found = np.empty(len(table))
+    for number in np.unique(period):
+        before, now = usable[number], period == number
+        intercept, weights = stack(z[before], outcome[before])
+        found[now] = models.blended(z[now], weights, intercept)
+    table[BLEND] = found
+    rolled.intercept, rolled.weights = stack(z, outcome)
+    rolled.seconds[BLEND] = sum(rolled.seconds[name] for name in BLENDED)
+
+
+def stack(z: np.ndarray, outcome: np.ndarray) -> tuple[float, tuple[float, ...]]:
+    """Intercept and weights of a blend. z: log-odds of its parts, in time order.
+
+    Minimises the weighted log loss + penalty * distance² / 2 to (0, START). Without rows that is
+    where it stays.
+    """
+    recency = models.recency(len(z), HALF_LIFE_COUNT, 0.0)
+
+    def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
+        level, away = x[0], x[1:] - START
+        out = level + z @ x[1:]
+        cost = recency @ (np.logaddexp(0, out) - outcome * out)
+        slope = recency * (expit(out) - outcome)
+        cost += (LEVEL_PENALTY * level**2 + WEIGHT_PENALTY * away @ away) / 2
+        pull = np.r_[LEVEL_PENALTY * level, WEIGHT_PENALTY * away]
+        return cost, np.r_[slope.sum(), z.T @ slope] + pull
+
+    limits = [(None, None)] + [(0.0, None)] * len(START)
+    found = minimize(loss, np.r_[0.0, START], jac=True, method="L-BFGS-B", bounds=limits).x
+    return float(found[0]), tuple(map(float, found[1:]))
+
+
+def fit(
+    name: str,
+    features: pd.DataFrame,
+    outcome: np.ndarray,
+    settings: dict[str, Settings],
+    blended: dict[str, Any],
+) -> Model:
+    """The candidate fitted on all these rows, in time order, as the past periods chose it.
+
+    settings, blended: `settings` and `of_today()` of a Rolled, or the same from its metrics file.
+    """
+    if name != BLEND:
+        return models.fit(name, features, outcome, settings.get(name))[0]
+    parts = [models.fit(part, features, outcome, settings[part])[0].parts[0] for part in BLENDED]
+    weights = tuple(blended["weights"][part] for part in BLENDED)  # a file has them by name
+    return Model(tuple(parts), weights, blended["intercept"])
+
+
+def random_split(features: pd.DataFrame, outcome: np.ndarray, names: list[str]) -> dict[str, float]:
+    """AUC per candidate when past and future are shuffled together: a diagnostic, never a result.
+
+    It is run to show how much the usual 70/30 split would have flattered.
+    """
+    learn, judge = train_test_split(
+        np.arange(len(outcome)), test_size=0.3, random_state=models.SEED, stratify=outcome
+    )
+    shuffled = Period(None, np.sort(learn), np.sort(judge))
+    table = origin(features, outcome, [shuffled], names).table
+    return {name: auc(table["outcome"].to_numpy(), table[name].to_numpy()) for name in names}
+
+
+def claimed(features: pd.DataFrame, examples: pd.DataFrame, refused: list[str]) -> pd.DataFrame:
+    """What the refused columns would have claimed: AUC on the span `tune` after a fit on `learn`.
+
+    Columns: columns ("with the refused columns" | "without them"), auc. The same histogram
+    boosting both times.
+    """
+    outcome = examples["outcome"].to_numpy()
+    span = examples["span"].to_numpy()
+    later = Period(None, np.flatnonzero(span == "learn"), np.flatnonzero(span == "tune"))
+    honest = features.drop(columns=refused, errors="ignore")
+    rows = []
+    for title, table in (("with the refused columns", features), ("without them", honest)):
+        if title == "without them" or len(honest.columns) < len(features.columns):
+            chance, _ = fit_and_judge("histogram_boosting", table, outcome, later)
+            rows.append({"columns": title, "auc": auc(outcome[later.rows], chance)})
+    return pd.DataFrame(rows)

@@ -1,0 +1,463 @@
+"""A period is judged as somebody at its start would have done it: fits, settings and blend."""
+
+import itertools
+import json
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
+
+from tierwise import context, files, models, rolling
+from tierwise import examples as ex
+from tierwise.models import BLEND, BLENDED, SEARCHED
+from tierwise.ranking import auc, auc_in_blocks
+from tierwise.rolling import Rolled
+
+COUNT = 320
+DRIFTING = [*BLENDED, BLEND]
+
+
+@pytest.fixture(autouse=True)
+def _few_small_fits(monkeypatch):
+    """In one process, with half of the settings and a tenth of the trees."""
+    trees = [{"half_life_count": count, "tree_count": 12, "shrinkage": 5.0} for count in (50, None)]
+    monkeypatch.setitem(SEARCHED, "recent_boosting", trees)
+    linear = [{"half_life_count": count} for count in (None, 50)]
+    monkeypatch.setitem(SEARCHED, "recent_logistic", linear)
+    with joblib.parallel_config(backend="sequential"):
+        yield
+
+
+def auc_inside(table, name):
+    """AUC inside periods of one candidate's chances."""
+    blocks = [np.flatnonzero(table["period"] == number) for number in table["period"].unique()]
+    return auc_in_blocks(table["outcome"].to_numpy(), table[name].to_numpy(), blocks)
+
+
+def outcomes(count=COUNT, seed=0):
+    return (np.random.default_rng(seed).random(count) < 0.4).astype(float)
+
+
+def history(delay=3, won=None, period_count=4):
+    """Features (one that tells, one category, the context), outcome and periods."""
+    drawn, random = outcomes(), np.random.default_rng(1)
+    features = pd.DataFrame(
+        {
+            "x": (random.normal(size=COUNT) + drawn).astype("float32"),
+            "kind": random.choice(list("uvw"), COUNT),
+        }
+    )
+    won = drawn if won is None else won
+    rows = pd.DataFrame({"as_of": np.arange(COUNT), "outcome_known_at": np.arange(COUNT) + delay})
+    times = context.columns(rows["as_of"], rows["outcome_known_at"], won)
+    return features.join(times), won, ex.by_period(rows, period_count, 0.4)
+
+
+# the table
+
+
+def test_every_judged_row_has_one_chance_per_candidate_in_time_order():
+    features, won, periods = history()
+    names = ["base_rate", "recent_rate", "by_x", "naive_bayes", *DRIFTING]
+    rolled = rolling.origin(features, won, periods, names)
+    table = rolled.table
+    assert table["row"].tolist() == np.concatenate([period.rows for period in periods]).tolist()
+    np.testing.assert_array_equal(table["outcome"], won[table["row"]])
+    assert table[names].notna().all(axis=None)
+    assert table[names].stack().between(0, 1).all()
+    assert set(rolled.seconds) == set(names)
+    assert rolled.seconds[BLEND] == sum(rolled.seconds[name] for name in BLENDED)
+    assert set(rolled.settings) == set(BLENDED)
+
+
+def test_a_blend_brings_its_parts_along_and_is_none_of_what_is_fitted():
+    assert rolling.needed([BLEND]) == list(BLENDED)
+    assert rolling.needed(["base_rate", BLENDED[1], BLEND]) == ["base_rate", *BLENDED[::-1]]
+    assert rolling.needed(["base_rate"]) == ["base_rate"]
+
+
+def test_without_a_blend_there_is_none_to_write_down():
+    rolled = rolling.origin(*history(), ["naive_bayes"])
+    assert rolled.of_today() == {}
+    assert rolled.settings == {}
+    assert BLEND not in rolled.table
+
+
+@pytest.mark.parametrize("delay", [0, 3, 60, 130])
+def test_known_from_is_the_first_period_that_could_know_the_outcome(delay):
+    features, won, periods = history(delay)
+    table = rolling.origin(features, won, periods, ["base_rate"]).table
+    for row, found in zip(table["row"], table["known_from"], strict=True):
+        knowing = [number for number, period in enumerate(periods) if row in period.known]
+        assert found == min(knowing, default=len(periods))
+    assert (table["known_from"] > table["period"]).all()
+
+
+# nothing from later on
+
+
+def later_altered(delay, number):
+    """The history in which all that was not known when a period began ended otherwise.
+
+    The columns stay until the period ends: its later rows have a context of their own time, of
+    which test_context.py tells.
+    """
+    features, won, periods = history(delay)
+    end = int(periods[number].rows[-1]) + 1
+    won = won.copy()
+    unknown = np.setdiff1d(np.arange(COUNT), periods[number].known)
+    won[unknown] = 1 - won[unknown]
+    features.loc[end:, ["x", *context.LEVELS]] = np.float32(1e9)
+    features.loc[end:, "kind"] = "never seen before"
+    return features, won, periods
+
+
+@pytest.mark.parametrize(("delay", "number"), [(3, 0), (3, 2), (60, 3), (110, 3)])
+def test_a_periods_chances_do_not_depend_on_what_was_not_known_at_its_start(
+    delay, number, monkeypatch
+):
+    """Neither through the fits nor through settings (chosen at once here) or weights of the blend.
+
+    A period has 48 rows: a delay of 110 leaves more than two of them unknown.
+    """
+    monkeypatch.setattr(rolling, "SURE_PERIODS", 1)
+    monkeypatch.setattr(rolling, "SURE_ERRORS", 0.0)
+    names = ["recent_rate", *DRIFTING]
+    before = rolling.origin(*history(delay), names).table
+    after = rolling.origin(*later_altered(delay, number), names).table
+    now = before["period"] == number
+    pd.testing.assert_frame_equal(after.loc[now, names], before.loc[now, names], check_exact=True)
+    later = before["period"] > number
+    if later.any():
+        assert not np.allclose(after.loc[later, BLEND], before.loc[later, BLEND])
+
+
+def test_a_period_needs_no_later_rows_at_all():
+    features, won, periods = history()
+    whole = rolling.origin(features, won, periods, DRIFTING).table
+    end = int(periods[1].rows[-1]) + 1
+    part = rolling.origin(features[:end], won[:end], periods[:2], DRIFTING).table
+    pd.testing.assert_frame_equal(part[DRIFTING], whole.loc[whole["period"] < 2, DRIFTING])
+
+
+def test_a_known_outcome_does_matter():
+    """The counterpart: without it the tests above would pass for a model that learns nothing."""
+    features, won, periods = history()
+    before = rolling.origin(features, won, [periods[0]], DRIFTING).table
+    altered = won.copy()
+    altered[periods[0].known[:60]] = 1 - altered[periods[0].known[:60]]
+    after = rolling.origin(features, altered, [periods[0]], DRIFTING).table
+    for name in DRIFTING:
+        assert not np.allclose(after[name], before[name])
+
+
+# settings
+
+
+def judged(period_count=4, count=40, seed=0, delay_periods=0):
+    """A table of judged rows, and per period what of it was known (and all of it for today)."""
+    won = outcomes(period_count * count, seed)
+    period = np.repeat(np.arange(period_count), count)
+    table = pd.DataFrame({"row": np.arange(len(won)) + 9, "period": period, "outcome": won})
+    usable = [period < number - delay_periods for number in range(period_count)]
+    return table, [*usable, np.ones(len(won), dtype=bool)]
+
+
+def guesses(table, count, seed):
+    """Chances of several settings, one of them better than chance in each period."""
+    random = np.random.default_rng(seed)
+    found = random.random((count, len(table)))
+    best = random.integers(count, size=table["period"].max() + 1)[table["period"]]
+    found[best, np.arange(len(table))] += 0.6 * table["outcome"]
+    return list(found / 2)
+
+
+def slow_best(known, tried):
+    """The rule by loops: the highest weighted mean gain that is beyond two standard errors."""
+    gains = [[] for _ in tried]
+    weights = []
+    for number in known["period"].unique():
+        rows = (known["period"] == number).to_numpy()
+        won = known["outcome"].to_numpy()[rows]
+        weights.append(min(won.sum(), (1 - won).sum()))
+        for gain, p in zip(gains, tried, strict=True):
+            gain.append(auc(won, p[rows]) - auc(won, tried[0][rows]))
+    if len(weights) < rolling.SURE_PERIODS:
+        return 0
+    best, most = 0, 0.0
+    for number, gain in enumerate(gains):
+        mean = np.average(gain, weights=weights)
+        share = np.array(weights) / sum(weights)
+        error = np.sqrt(sum(s**2 * (one - mean) ** 2 for s, one in zip(share, gain, strict=True)))
+        if mean > rolling.SURE_ERRORS * error and mean > most:
+            best, most = number, mean
+    return best
+
+
+@pytest.mark.parametrize("delay_periods", [0, 2])
+def test_a_period_is_judged_with_the_settings_that_were_surely_best_among_what_was_known(
+    delay_periods, monkeypatch
+):
+    name, chosen = "recent_boosting", set()
+    monkeypatch.setitem(SEARCHED, name, [{"tree_count": count} for count in (1, 2, 3)])
+    for seed in range(8):
+        table, usable = judged(8, seed=seed, delay_periods=delay_periods)
+        tried = guesses(table, 3, seed)
+        rolled = Rolled(table.copy())
+        rolling.pick(rolled, usable, name, tried)
+        for number in range(9):
+            best = slow_best(table[usable[number]], [p[usable[number]] for p in tried])
+            chosen.add(best)
+            if number == 8:
+                assert rolled.settings[name] == SEARCHED[name][best]
+            else:
+                now = table["period"] == number
+                np.testing.assert_array_equal(rolled.table.loc[now, name], tried[best][now])
+    assert len(chosen) > 1
+
+
+@pytest.mark.parametrize(("period_count", "chosen"), [(3, 0), (4, 1), (8, 1)])
+def test_a_setting_that_is_always_better_is_taken_after_enough_periods(period_count, chosen):
+    table, usable = judged(period_count)
+    noise = np.random.default_rng(0).random(len(table))
+    tried = [noise, noise + 0.8 * table["outcome"].to_numpy()]
+    assert rolling.best_setting(table, usable[-1], tried) == chosen
+
+
+def test_a_setting_that_is_a_little_better_by_luck_is_not_taken():
+    taken = []
+    for seed in range(20):
+        table, usable = judged(8, seed=seed)
+        tried = list(np.random.default_rng(seed + 1000).random((2, len(table))))
+        taken.append(rolling.best_setting(table, usable[-1], tried))
+    assert sum(taken) <= 3
+
+
+def test_without_history_the_first_settings_are_the_default():
+    table, usable = judged()
+    assert rolling.best_setting(table, usable[0], guesses(table, 4, 0)) == 0
+
+
+def test_of_settings_that_rank_alike_the_first_is_taken():
+    table, usable = judged()
+    p = guesses(table, 4, 0)[2]
+    assert rolling.best_setting(table, usable[-1], [p, p, p]) == 0
+
+
+def test_the_level_of_the_periods_does_not_choose_settings():
+    """Chances that only follow the level from period to period rank nobody inside one."""
+    table, usable = judged(8)
+    random = np.random.default_rng(0)
+    table["outcome"] = (random.random(320) < (table["period"] + 1) / 9).astype(float)
+    level = table["period"].to_numpy(dtype=float)
+    inside = 0.8 * table["outcome"].to_numpy() + random.random(320)
+    assert auc(table["outcome"].to_numpy(), level) > 0.7
+    assert rolling.best_setting(table, usable[-1], [level, inside]) == 1
+    assert rolling.best_setting(table, usable[-1], [inside, level]) == 0
+
+
+# the blend
+
+
+def parts(count=4000, seed=0, slopes=(1.0, 0.6)):
+    """Log-odds of two parts of which the outcome depends with these slopes."""
+    random = np.random.default_rng(seed)
+    z = random.normal(size=(count, 2)) - 1
+    return z, (random.random(count) < expit(0.3 + z @ np.array(slopes))).astype(float)
+
+
+def unpenalised(monkeypatch):
+    monkeypatch.setattr(rolling, "LEVEL_PENALTY", 1e-9)
+    monkeypatch.setattr(rolling, "WEIGHT_PENALTY", 1e-9)
+
+
+def test_without_penalties_the_blend_is_a_weighted_logistic_regression(monkeypatch):
+    unpenalised(monkeypatch)
+    z, won = parts()
+    weight = models.recency(len(z), rolling.HALF_LIFE_COUNT, 0.0)
+    intercept, weights = rolling.stack(z, won)
+    expected = sm.GLM(won, sm.add_constant(z), sm.families.Binomial(), freq_weights=weight).fit()
+    np.testing.assert_allclose([intercept, *weights], expected.params, atol=2e-3)
+    again = LogisticRegression(C=np.inf).fit(z, won, sample_weight=weight)
+    np.testing.assert_allclose(weights, again.coef_[0], atol=2e-3)
+
+
+def test_a_part_that_misleads_is_left_out_and_not_turned_round(monkeypatch):
+    unpenalised(monkeypatch)
+    z, won = parts(slopes=(1.0, -0.8))
+    intercept, weights = rolling.stack(z, won)
+    weight = models.recency(len(z), rolling.HALF_LIFE_COUNT, 0.0)
+    alone = LogisticRegression(C=np.inf).fit(z[:, :1], won, sample_weight=weight)
+    assert weights[1] == 0.0
+    assert weights[0] == pytest.approx(alone.coef_[0, 0], abs=2e-3)
+    assert intercept == pytest.approx(alone.intercept_[0], abs=2e-3)
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 300), st.integers(0, 99))
+def test_no_weights_nearby_have_a_smaller_penalised_loss(count, seed):
+    z, won = parts(count, seed)
+    recency = 0.5 ** (np.arange(count)[::-1] / rolling.HALF_LIFE_COUNT)
+
+    def loss(x):
+        p = expit(x[0] + z @ x[1:])
+        fit = -recency @ np.log(np.where(won == 1, p, 1 - p))
+        away = x[1:] - rolling.START
+        return fit + (rolling.LEVEL_PENALTY * x[0] ** 2 + rolling.WEIGHT_PENALTY * away @ away) / 2
+
+    intercept, weights = rolling.stack(z, won)
+    found = np.array([intercept, *weights])
+    for step in itertools.product((-0.02, 0, 0.02), repeat=3):
+        beside = np.r_[found[0] + step[0], np.maximum(found[1:] + step[1:], 0)]
+        assert loss(found) <= loss(beside) + 1e-6
+
+
+def test_without_rows_the_blend_stays_where_it_starts():
+    assert rolling.stack(np.empty((0, 2)), np.empty(0)) == (0.0, tuple(rolling.START))
+
+
+def test_a_few_rows_move_the_blend_a_little():
+    intercept, weights = rolling.stack(*parts(5))
+    assert abs(intercept) < 0.1
+    np.testing.assert_allclose(weights, rolling.START, atol=0.1)
+    assert sum(rolling.START) == pytest.approx(1)
+
+
+def test_late_rows_count_more_in_the_blend(monkeypatch):
+    unpenalised(monkeypatch)
+    monkeypatch.setattr(rolling, "HALF_LIFE_COUNT", 500)
+    (old, old_won), (new, new_won) = parts(slopes=(1.2, 0)), parts(seed=1, slopes=(0, 1.2))
+    _, (first, second) = rolling.stack(np.vstack([old, new]), np.r_[old_won, new_won])
+    assert first < 0.2 < 0.8 < second
+
+
+@pytest.mark.parametrize("delay_periods", [0, 2])
+def test_the_blend_is_its_parts_added_with_weights_of_what_was_known(delay_periods):
+    table, usable = judged(delay_periods=delay_periods, count=200)
+    tried = np.clip(guesses(table, 2, 3), 0.01, 0.99)
+    rolled = Rolled(table.assign(**dict(zip(BLENDED, tried, strict=True))))
+    rolled.seconds = dict.fromkeys(BLENDED, 1.5)
+    rolling.blend(rolled, usable)
+    z = logit(tried).T
+    won = table["outcome"].to_numpy()
+    for number in range(4):
+        known, now = usable[number], (table["period"] == number).to_numpy()
+        intercept, (one, other) = rolling.stack(z[known], won[known])
+        expected = expit(intercept + one * z[now, 0] + other * z[now, 1])
+        np.testing.assert_allclose(rolled.table.loc[now, BLEND], expected, rtol=1e-12)
+    intercept, weights = rolling.stack(z, won)
+    np.testing.assert_allclose((rolled.intercept, *rolled.weights), (intercept, *weights))
+    assert rolled.seconds[BLEND] == 3.0
+
+
+# the model of today
+
+
+def today():
+    features, won, periods = history()
+    return features, won, rolling.origin(features, won, periods, DRIFTING)
+
+
+def test_a_model_from_the_metrics_file_is_that_of_the_run(tmp_path):
+    features, won, rolled = today()
+    path = tmp_path / "compare_models.json"
+    files.write_json(path, {"settings": rolled.settings, "blend": rolled.of_today()})
+    found = files.read_json(path)
+    assert found["settings"] == rolled.settings
+    here = rolling.fit(BLEND, features, won, rolled.settings, rolled.of_today())
+    there = rolling.fit(BLEND, features, won, found["settings"], found["blend"])
+    np.testing.assert_allclose(
+        models.chance(there, features), models.chance(here, features), atol=1e-5
+    )
+    np.testing.assert_allclose(there.weights, here.weights, atol=1e-6)
+
+
+def test_a_model_from_json_is_the_very_same_and_its_parts_stand_in_the_same_order():
+    features, won, rolled = today()
+    settings_, blended = rolled.settings, rolled.of_today()
+    here = rolling.fit(BLEND, features, won, settings_, blended)
+    settings_, blended = json.loads(json.dumps([settings_, blended], sort_keys=True))
+    there = rolling.fit(BLEND, features, won, settings_, blended)
+    assert (here.weights, here.intercept) == (there.weights, there.intercept)
+    for one, other in zip(here.parts, there.parts, strict=True):
+        np.testing.assert_array_equal(
+            models.part_chance(one, features), models.part_chance(other, features)
+        )
+
+
+def test_the_blend_of_today_is_made_of_its_parts_of_today():
+    features, won, rolled = today()
+    model = rolling.fit(BLEND, features, won, rolled.settings, rolled.of_today())
+    z = [
+        models.log_odds(
+            models.chance(rolling.fit(name, features, won, rolled.settings, {}), features)
+        )
+        for name in BLENDED
+    ]
+    expected = expit(rolled.intercept + rolled.weights[0] * z[0] + rolled.weights[1] * z[1])
+    np.testing.assert_allclose(models.chance(model, features), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["base_rate", "by_x", "naive_bayes"])
+def test_a_candidate_without_settings_is_fitted_as_ever(name):
+    features, won, _ = history()
+    found = models.chance(rolling.fit(name, features, won, {}, {}), features)
+    np.testing.assert_array_equal(
+        found, models.chance(models.fit(name, features, won)[0], features)
+    )
+
+
+def test_the_settings_of_today_are_those_that_are_fitted():
+    features, won, _ = history()
+    chosen = {"recent_logistic": {"half_life_count": 20}}
+    found = models.chance(rolling.fit("recent_logistic", features, won, chosen, {}), features)
+    wanted, _ = models.fit("recent_logistic", features, won, {"half_life_count": 20})
+    default, _ = models.fit("recent_logistic", features, won)
+    np.testing.assert_array_equal(found, models.chance(wanted, features))
+    assert not np.allclose(found, models.chance(default, features))
+
+
+# diagnostics
+
+
+def test_a_random_split_flatters_where_a_clock_is_among_the_columns():
+    """The rate jumps from one stretch to the next; only the shuffled split sees each stretch."""
+    random = np.random.default_rng(0)
+    rate = np.repeat(random.permutation(np.linspace(0.05, 0.9, 10)), 100)
+    won = (random.random(1000) < rate).astype(float)
+    clock = pd.DataFrame({"clock": np.repeat(np.arange(10.0), 100).astype("float32")})
+    rows = pd.DataFrame({"as_of": range(1000), "outcome_known_at": range(1000)})
+    shuffled = rolling.random_split(clock, won, ["xgboost"])["xgboost"]
+    table = rolling.origin(clock, won, ex.by_period(rows, 6, 0.4), ["xgboost"]).table
+    assert shuffled > 0.7
+    assert auc_inside(table, "xgboost") < 0.55
+
+
+def test_a_random_split_knows_all_candidates_and_repeats_exactly():
+    features, won, _ = history()
+    names = ["base_rate", "recent_rate", "naive_bayes", BLEND]
+    found = rolling.random_split(features, won, names)
+    assert list(found) == names
+    assert found["base_rate"] == 0.5
+    assert found[BLEND] > 0.6
+    assert rolling.random_split(features, won, names[:3]) == {
+        name: found[name] for name in names[:3]
+    }
+
+
+def test_what_refused_columns_would_have_claimed_is_shown_beside_the_honest_rest():
+    features, won, _ = history()
+    rows = pd.DataFrame({"outcome": won, "span": np.repeat(["learn", "tune", "judge", ""], 80)})
+    leaky = features.assign(copy=won.astype("float32"))
+    found = rolling.claimed(leaky, rows, ["copy", "not among the features"])
+    assert found["columns"].tolist() == ["with the refused columns", "without them"]
+    assert found["auc"][0] > 0.99 > found["auc"][1] > 0.55
+    honest = rolling.claimed(features, rows, ["copy"])
+    assert honest["columns"].tolist() == ["without them"]
+    assert honest["auc"][0] == found["auc"][1]
