@@ -388,3 +388,21 @@ def test_months_hold_every_row_once_and_say_nothing_where_nobody_was():
     assert nobody[["month", "tier"]].to_numpy().tolist() == [["2026-03", "A"], ["2026-03", "B"]]
     assert nobody["rate"].isna().all()
     assert table.loc[table["count"] > 0, "rate"].notna().all()
+
+
+def test_the_standing_is_the_score_where_cuts_are_frozen_and_the_place_on_the_own_list_else():
+    score, lists = np.array([0.9, 0.1, 0.2, 0.3]), np.array([0, 1, 1, 0])
+    assert (tiers.standing(tiers.FROZEN, score, lists) == score).all()
+    assert tiers.standing(tiers.RANKED, score, lists).tolist() == [1.0, 0.5, 1.0, 0.5]
+
+
+def test_the_ends_of_tiers_by_rank_lie_on_the_gains_curve_by_standing():
+    random = np.random.default_rng(3)
+    score, outcome = random.random(200), (random.random(200) < 0.3).astype(float)
+    lists = np.repeat(np.arange(10), 20)
+    shares = {"A": 0.2, "B": 0.3, "C": 0.5}
+    tier = tiers.assign_by_rank(score, lists, shares)
+    curve = tiers.gains(outcome, tiers.standing(tiers.RANKED, score, lists))
+    there = curve[np.isclose(curve["contacted_share"], 0.2)]
+    assert np.isclose(there["found_share"], outcome[tier == "A"].sum() / outcome.sum()).all()
+    assert len(there) == 1

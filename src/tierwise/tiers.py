@@ -60,15 +60,28 @@ def assign_by_rank(score: np.ndarray, lists: np.ndarray, shares: dict[str, float
     """
     check_shares(shares)
     upto = np.cumsum(list(shares.values()))
-    order = np.argsort(-score, kind="stable")
-    position, _ = pd.factorize(pd.Series(lists)[order], use_na_sentinel=False)
-    rank = pd.Series(position).groupby(position).cumcount().to_numpy()
-    size = np.bincount(position)[position]
+    rank, size = ranks(score, lists)
     # 0.2 + 0.3 is a hair off 0.5: without the margin a half would be rounded down.
     borders = np.floor(np.outer(upto, size) + 0.5 + 1e-9)
-    tier = np.empty(len(score), dtype=object)
-    tier[order] = np.array(list(shares), dtype=object)[(rank >= borders[:-1]).sum(axis=0)]
-    return tier.astype(str)
+    return np.array(list(shares))[(rank >= borders[:-1]).sum(axis=0)]
+
+
+def ranks(score: np.ndarray, lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rank of each row on its list, the best 0, and the size of that list. Shapes (n,)."""
+    order = np.argsort(-score, kind="stable")
+    position, _ = pd.factorize(pd.Series(lists)[order], use_na_sentinel=False)
+    rank, size = np.empty(len(score), dtype=int), np.empty(len(score), dtype=int)
+    rank[order] = pd.Series(position).groupby(position).cumcount().to_numpy()
+    size[order] = np.bincount(position)[position]
+    return rank, size
+
+
+def standing(way: str, score: np.ndarray, lists: np.ndarray) -> np.ndarray:
+    """What tiers go by: the score itself, or the share of the own list that ranks no higher."""
+    if way == FROZEN:
+        return score
+    rank, size = ranks(score, lists)
+    return 1 - rank / size
 
 
 def conversion(
