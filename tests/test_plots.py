@@ -1,7 +1,5 @@
 """Figures survive awkward tables, come out the same each time, and leave nothing open."""
 
-import io
-import warnings
 import xml.etree.ElementTree as ElementTree
 
 import matplotlib.pyplot as plt
@@ -9,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from figures import STRANGE, drawn_twice, svg, untried
 from tierwise import plots
-
-STRANGE = "$\\frac$ <b>&amp;"
 
 
 @pytest.fixture(autouse=True)
@@ -150,31 +147,15 @@ DRAWN = {
 }
 
 
-def svg(figure):
-    """As a report gets it."""
-    out = io.BytesIO()
-    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
-    return out.getvalue()
-
-
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_figure_is_drawn_without_a_warning_and_the_same_twice(name):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        first, second = svg(DRAWN[name]()), svg(DRAWN[name]())
+    first, second = drawn_twice(DRAWN[name])
     assert first == second
-    assert not plt.get_fignums()
 
 
 def test_every_figure_of_the_module_is_tried():
     """A figure is whatever the module defines that returns one."""
-    functions = {
-        name
-        for name, thing in vars(plots).items()
-        if callable(thing) and getattr(thing, "__annotations__", {}).get("return") is plots.Figure
-    }
-    tried = {name for item in DRAWN.values() for name in item.__code__.co_names}
-    assert functions - {"finish"} <= tried
+    assert not untried(plots, DRAWN)
 
 
 def text_of(figure):
