@@ -22,6 +22,9 @@ pytestmark = pytest.mark.skipif(
     not DATA, reason="TIERWISE_REAL_DATA does not name the folder with the strangers' tables"
 )
 
+# export_model is a page of tables, and after "cannot rank" it has no model.
+FIGURES = [step for step in STEPS if step != "export_model"]
+
 
 @dataclass(frozen=True)
 class Stranger:
@@ -56,7 +59,8 @@ STRANGERS = [
     ),
     # A made-up company whose wins depend on nothing that is known when a deal starts.
     Stranger(
-        "pipeline", "maven_crm/sales_pipeline.csv", "deal_stage", CANNOT_RANK, (),
+        "pipeline", "maven_crm/sales_pipeline.csv", "deal_stage", CANNOT_RANK,
+        ("close_value", "account"),
         "opportunity_id", "engage_date",
     ),
     Stranger("bank", "bank/bank-additional-full.csv", "y", frozenset(VERDICTS), ("duration",)),
@@ -97,7 +101,7 @@ def run(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         adopt.adopt(answers)
-        for step in STEPS[:-1]:
+        for step in FIGURES:
             notebook.run(step, stranger.name)
         yield Run(stranger, root)
 
@@ -115,10 +119,13 @@ def test_guard_refuses_what_was_filled_in_later_by_itself(run):
 
 
 def test_guard_leaves_enough_to_learn_from(run):
-    """A guard that refused everything would pass every other test."""
+    """A guard that refused everything would pass every other test.
+
+    The pipeline has four columns; its amount and its account are filled in when a deal closes.
+    """
     found = run.metrics("build_features")
-    assert len(found["columns"]) >= 3
-    assert len(found["columns"]) > len(found["quarantined"])
+    assert len(found["columns"]) >= 2
+    assert len(found["columns"]) >= len(found["quarantined"])
 
 
 def test_tiers_fall_where_they_are_supported(run):
@@ -137,6 +144,6 @@ def test_every_row_is_used_or_left_out_for_a_reason(run):
 
 
 def test_each_step_left_its_page(run):
-    for step in STEPS[:-1]:
+    for step in FIGURES:
         page = run.root / "reports" / run.stranger.name / f"{step}.html"
         assert "<svg" in page.read_text(encoding="utf-8")
