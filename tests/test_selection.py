@@ -74,3 +74,13 @@ def test_the_base_rate_can_not_rank():
     won = (np.random.default_rng(0).random(300) < 0.3).astype(float)
     summary, _ = compared(won, signal=1.0)
     assert not selection.can_rank(summary, "base_rate", 0.01)
+
+
+def test_a_baseline_is_never_chosen_however_high_its_figure():
+    """On pure noise the recent rate ranks above 0.5 inside periods half of the time."""
+    aucs = table_of({"base_rate": 0.5, "recent_rate": 0.57, "points": 0.52, "forest": 0.53})
+    aucs = aucs.assign(rank_p=[0.5, 1e-4, 0.3, 0.2], doubt_share=[1.0, 0.0, 0.4, 0.3])
+    assert selection.choose(selection.ranking(aucs, 0.01, 0.05), 0.0) == "forest"
+    assert selection.candidate(aucs, "forest", False, 0.0) == "forest"
+    aucs["auc_interval"] = [[0.4, 0.6]] * 4
+    assert "best AUC inside periods 0.530, forest" in selection.sentence(aucs, "forest", False)

@@ -5,6 +5,8 @@ candidates: everywhere the table of `evaluation.summary`, one row per candidate,
 
 import pandas as pd
 
+BASELINES = ("recent_rate",)
+
 
 def choose(candidates: pd.DataFrame, tolerance_auc: float) -> str:
     """The simplest candidate whose AUC inside periods is within the tolerance of the best.
@@ -16,7 +18,13 @@ def choose(candidates: pd.DataFrame, tolerance_auc: float) -> str:
 
 
 def ranking(candidates: pd.DataFrame, rank_p: float, doubt_share: float) -> pd.DataFrame:
-    """The candidates that rank at all (see `can_rank`), or all of them where none does."""
+    """The candidates that rank at all (see `can_rank`), or all of them where none does.
+
+    A baseline is printed and never chosen. The recent rate knows outcomes from inside the period
+    that judges it: once many of its wins are past, fewer are left, so a slope that is negative by
+    accident ranks pure noise above 0.5 there.
+    """
+    candidates = candidates[~candidates["candidate"].isin(BASELINES)]
     able = [can_rank(candidates, name, rank_p, doubt_share) for name in candidates["candidate"]]
     return candidates[able] if any(able) else candidates
 
@@ -25,7 +33,8 @@ def candidate(candidates: pd.DataFrame, chosen: str, able: bool, tolerance_auc: 
     """The model to fit: the chosen one, or, where nothing ranks, what would have been tried."""
     if able:
         return chosen
-    return choose(candidates[candidates["candidate"] != "base_rate"], tolerance_auc)
+    tried = candidates[~candidates["candidate"].isin(("base_rate", *BASELINES))]
+    return choose(tried, tolerance_auc)
 
 
 def can_rank(
@@ -47,7 +56,8 @@ def sentence(candidates: pd.DataFrame, chosen: str, able: bool) -> str:
     name = chosen.replace("_", " ")
     low, high = row["auc_interval"]
     if not able:
-        best = candidates.loc[candidates["auc"].idxmax()]
+        tried = candidates[~candidates["candidate"].isin(BASELINES)]
+        best = tried.loc[tried["auc"].idxmax()]
         return (
             "No candidate's ranking of later periods can be told from chance, or lasts (best AUC "
             f"inside periods {best['auc']:.3f}, {best['candidate'].replace('_', ' ')}): tiers are "
