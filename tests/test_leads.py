@@ -257,14 +257,20 @@ def test_an_event_called_like_something_of_ours_is_counted_as_an_event_only(tmp_
     pd.testing.assert_frame_equal(before, after)
 
 
-@pytest.mark.parametrize(
-    "name", ["stage_last", "team", "job_title", "product_count_7d", "owner_id"]
-)
+@pytest.mark.parametrize("name", ["stage_last", "team", "job_title", "product_count_7d"])
 def test_a_custom_field_called_like_a_feature_is_one_message(tmp_path, name):
     def add(tables):
         tables["deals"][name] = 1.0
 
     with pytest.raises(InputError, match=f"the custom field '{name}' is called like a column"):
+        rows_of(laid_out_with(add, tmp_path), SMALL)
+
+
+def test_a_custom_field_called_owner_id_is_refused_at_the_fetch(tmp_path):
+    def add(tables):
+        tables["deals"]["owner_id"] = 1.0
+
+    with pytest.raises(InputError, match="Table deals, column owner_id: must have another name"):
         rows_of(laid_out_with(add, tmp_path), SMALL)
 
 
