@@ -18,8 +18,9 @@ setup: .venv/ready
 	.venv/bin/uv sync --frozen --python .venv/bin/python
 	touch $@
 
+# One process per core; a file of tests stays together, and so do the worlds it builds.
 test: setup
-	pytest
+	pytest --numprocesses=logical --dist=loadfile
 
 lint: setup
 	uv sync --frozen --inexact --quiet --group lint

@@ -1,11 +1,50 @@
-"""One thread and one seed for the whole set, so that a failure can be repeated."""
+"""One thread and one seed for the whole set, so that a failure can be repeated.
 
+With pytest-xdist and --dist=loadfile the files that take longest go out first, and each stranger
+of test_strangers.py goes out as if it were a file: its project is made once, by one worker.
+"""
+
+import gc
 import os
 
 # Before any import of numpy or scikit-learn: they read it once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("tierwise", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("tierwise")
+
+# Begun last, one of these would keep one worker busy long after all others are done.
+STRANGERS = "test_strangers.py"
+LONGEST = [STRANGERS, "test_leadforge.py", "test_whole.py", "test_leads.py", "test_export.py"]
+
+
+def pytest_collection_finish():
+    """What the imports made stays to the end: no collection of garbage has to look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Only for workers: whoever runs the tests alone sees the quick ones first."""
+    if hasattr(config, "workerinput"):
+        places = {name: place for place, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    if config.option.dist != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class LongestFirst(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return file + nodeid.rpartition("[")[2] if file.endswith(STRANGERS) else file
+
+    config.option.loadscopereorder = False  # or the files with the most tests would go first
+    return LongestFirst(config, log)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tierwise import features as ft
@@ -115,6 +115,7 @@ def expected(feature, known, as_of):
     return len(own) / len(others) if len(others) else np.nan
 
 
+@settings(max_examples=25)  # by hand an example takes a fifth of a second
 @given(logs, wanted)
 def test_every_feature_is_what_its_definition_says(log, rows):
     events = as_stream(log)

@@ -1,6 +1,7 @@
 """A snapshot holds whole organisations, one order, no copies, and stays when a new one fails."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,13 @@ def make(world, folder, rows_count=20):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return make(small_world(), tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture
+def made(folder, tmp_path):
+    """The same source and snapshot, yours to change."""
+    shutil.copytree(folder.parent, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "snapshot"
 
 
 @pytest.fixture(scope="module")
@@ -203,8 +211,7 @@ def test_a_new_snapshot_takes_the_place_of_the_earlier_one_and_nothing_is_left_b
     assert {path.name for path in made.parent.iterdir()} == {"source", "snapshot"}
 
 
-def test_when_the_last_step_fails_the_earlier_snapshot_comes_back(tmp_path, monkeypatch):
-    made = make(small_world(), tmp_path)
+def test_when_the_last_step_fails_the_earlier_snapshot_comes_back(made, tmp_path, monkeypatch):
     before = digest(tmp_path)
     replace = snapshot.os.replace
 
@@ -219,8 +226,7 @@ def test_when_the_last_step_fails_the_earlier_snapshot_comes_back(tmp_path, monk
     assert digest(tmp_path) == before
 
 
-def test_a_stop_by_hand_leaves_nothing_behind(tmp_path, monkeypatch):
-    made = make(small_world(), tmp_path)
+def test_a_stop_by_hand_leaves_nothing_behind(made, tmp_path, monkeypatch):
     before = digest(tmp_path)
 
     def stop(*_):
@@ -330,8 +336,7 @@ def killed(folder, name):
     assert done.returncode == 9
 
 
-def test_an_earlier_snapshot_that_a_kill_left_hidden_comes_back(tmp_path):
-    made = make(small_world(), tmp_path)
+def test_an_earlier_snapshot_that_a_kill_left_hidden_comes_back(made, tmp_path):
     before = digest(made)
     killed(tmp_path, "snapshot")
     assert not made.exists()
@@ -345,8 +350,7 @@ def test_an_earlier_snapshot_that_a_kill_left_hidden_comes_back(tmp_path):
     assert len(left) == 3, "of the killed run, its own working folder"
 
 
-def test_an_earlier_snapshot_that_was_only_not_removed_yet_is_removed(tmp_path):
-    made = make(small_world(), tmp_path)
+def test_an_earlier_snapshot_that_was_only_not_removed_yet_is_removed(made, tmp_path):
     made.with_name(".snapshot.earlier").mkdir()
     (made.with_name(".snapshot.earlier") / "snapshot.json").write_text("{}")
     before = digest(made)
@@ -356,9 +360,8 @@ def test_an_earlier_snapshot_that_was_only_not_removed_yet_is_removed(tmp_path):
 
 
 def test_a_second_fetch_of_the_same_snapshot_stops_and_the_first_is_not_disturbed(
-    tmp_path, monkeypatch
+    made, tmp_path, monkeypatch
 ):
-    made = make(small_world(), tmp_path)
     code = "import sys; from tierwise import snapshot; snapshot.fetch(*sys.argv[1:])"
     command = [sys.executable, "-c", code, str(tmp_path / "source"), str(made)]
     swap, seen = snapshot.swap, []
