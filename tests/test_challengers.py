@@ -228,6 +228,7 @@ def compared(candidate):
     """Metrics of compare_models, as they are written: settings by candidate, weights by part."""
     return {
         "candidate": candidate,
+        "columns": world()[0].columns.tolist(),
         "settings": {part: tried[-1] for part, tried in models.SEARCHED.items()},
         "blend": {"weights": dict.fromkeys(models.BLENDED, 0.5), "intercept": 0.0},
     }

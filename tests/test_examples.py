@@ -380,12 +380,6 @@ def test_month_labels_name_the_month_or_the_rows():
     ]
 
 
-def test_days_are_counted_once_and_running_numbers_have_none():
-    hours = pd.Series(pd.to_datetime(["2026-01-01 09:00", "2026-01-01 17:00", "2026-01-05 00:00"]))
-    assert ex.day_count(hours) == 2
-    assert ex.day_count(pd.Series([1, 2, 3])) is None
-
-
 def test_labels_show_the_hour_only_where_there_is_one():
     assert ex.label(pd.Timestamp("2026-05-31")) == "2026-05-31"
     assert ex.label(pd.Timestamp("2026-05-31 14:05")) == "2026-05-31 14:05"
@@ -399,15 +393,6 @@ def test_open_rows_are_counted_in_the_span_in_which_they_would_have_stood():
     found = ex.open_share(rows, pd.Series([10, 85, 90, 95, 99, 99]))
     assert found["judge"] == pytest.approx(5 / 25)
     assert found["tune"] == pytest.approx(1 / 20)  # the row known on the first judged instant
-
-
-def test_the_earlier_half_holds_only_what_was_known_when_the_later_began():
-    rows = pd.DataFrame({"as_of": range(100), "outcome_known_at": np.arange(100) + 10})
-    earlier, later = ex.halves(rows)
-    assert later.sum() == 50
-    assert np.flatnonzero(earlier).tolist() == list(range(40))
-    at_once = ex.halves(rows.assign(outcome_known_at=1000))
-    assert [mask.sum() for mask in at_once] == [50, 50]
 
 
 def test_few_weeks_give_way_to_days_and_few_days_to_blocks():

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from functools import cache
 
 import numpy as np
 import onnx
@@ -56,7 +57,9 @@ def fit(name, features, outcome):
     """A candidate of one part, or a blend whose parts read some columns both and some alone."""
     if name in SINGLE:
         return models.fit(name, features, outcome)[0]
-    parts = [models.fit(part, features, outcome)[0].parts[0] for part in models.BLENDED]
+    read = [features.drop(columns=context.RATE), features]
+    both = zip(models.BLENDED, read, strict=True)
+    parts = [models.fit(part, columns, outcome)[0].parts[0] for part, columns in both]
     if name == TURNED:
         return models.Model(tuple(parts[::-1]), (0.9, 0.0), 0.3)
     return models.Model(tuple(parts), (0.7, 0.45), -0.2)
@@ -67,6 +70,12 @@ def fitted():
     """name -> fitted model, and the rows it was fitted on."""
     features, outcome = table()
     return {name: fit(name, features, outcome) for name in CANDIDATES}, features, outcome
+
+
+@pytest.fixture(scope="module")
+def skops_of(fitted):
+    """The file of a model, by its name: writing the 100 trees of a forest takes a second."""
+    return cache(lambda name: export.to_skops(fitted[0][name], {"method": "none"}))
 
 
 def calibrated(model, features, outcome, method="sigmoid"):
@@ -103,7 +112,7 @@ def test_inputs_carry_the_columns_own_names_and_kinds(fitted, name):
         numeric = pd.api.types.is_numeric_dtype(features[column])
         assert kind == ("tensor(float)" if numeric else "tensor(string)")
     assert [item.name for item in session.get_outputs()] == ["score", "chance"]
-    if name in ("recent_boosting", models.BLEND, TURNED):
+    if name in (*models.SEE_CONTEXT[1:], models.BLEND, TURNED):
         assert set(kinds) == set(features)
     elif name in ("recent_rate", "best_single_column", f"by_{AMOUNT}"):
         assert len(kinds) == 1
@@ -143,7 +152,7 @@ def test_one_graph_asks_for_the_operators_that_any_of_its_parts_needs(fitted):
         assert len(asked) == len({item.domain for item in asked})
         return {item.domain: item.version for item in asked}
 
-    alone = [versions(made[name]) for name in models.BLENDED]
+    alone = [versions(models.Model((part,))) for part in made[models.BLEND].parts]
     assert alone[0] != alone[1]
     for name in (models.BLEND, TURNED):
         found = versions(made[name])
@@ -214,8 +223,8 @@ def test_skops_gives_back_the_same_model_and_calibration(fitted, name):
 
 
 @pytest.mark.parametrize("name", CANDIDATES)
-def test_model_read_from_a_file_gives_the_same_file_again(fitted, name):
-    content = export.to_skops(fitted[0][name], {"method": "none"})
+def test_model_read_from_a_file_gives_the_same_file_again(skops_of, name):
+    content = skops_of(name)
     assert export.to_skops(*export.from_skops(content)) == content
 
 
@@ -244,8 +253,8 @@ def schema_of(content):
 
 
 @pytest.mark.parametrize("name", CANDIDATES)
-def test_skops_file_holds_no_memory_address_and_no_date(fitted, name):
-    members, schema = schema_of(export.to_skops(fitted[0][name], None))
+def test_skops_file_holds_no_memory_address_and_no_date(skops_of, name):
+    members, schema = schema_of(skops_of(name))
     assert {item.date_time for item in members} == {(1980, 1, 1, 0, 0, 0)}
     ids = [int(number) for number in re.findall(r'"__id__": (\d+)', schema)]
     assert ids
@@ -293,12 +302,12 @@ print("done")
 """
 
 
-def test_skops_file_loads_and_predicts_where_tierwise_is_not_installed(fitted, tmp_path):
+def test_skops_file_loads_and_predicts_where_tierwise_is_not_installed(fitted, skops_of, tmp_path):
     """With the formula that the card gives: chances of parts to log-odds, weighted, added."""
     made, rows = fitted[0], later_rows()
     rows.to_parquet(tmp_path / "rows.parquet")
     for name, model in made.items():
-        content = export.to_skops(model, {"method": "none"})
+        content = skops_of(name)
         assert "tierwise" not in schema_of(content)[1]
         (tmp_path / f"{name}.skops").write_bytes(content)
         np.save(tmp_path / f"{name}.npy", models.chance(model, rows))

@@ -454,12 +454,21 @@ def with_context(count=COUNT):
 
 
 @pytest.mark.parametrize("name", models.CANDIDATES)
-def test_what_the_times_are_like_is_seen_by_two_candidates_only(name):
+def test_what_the_times_are_like_is_seen_by_those_only_that_should(name):
     features, won = with_context()
     turned = features.assign(**{name: 1 - features[name] for name in context.NAMES})
     model, _ = models.fit(name, features, won)
     changed = not np.array_equal(models.chance(model, features), models.chance(model, turned))
-    assert changed == (name in ("recent_rate", "recent_boosting"))
+    assert changed == (name in ("recent_rate", "recent_logistic", "recent_boosting"))
+
+
+@pytest.mark.parametrize("name", ["naive_bayes", "logistic_regression", "xgboost"])
+def test_who_asks_for_it_sees_how_many_arrive_and_never_how_often_cases_were_won(name):
+    features, won = with_context()
+    model, _ = models.fit(name, features, won, {"arrivals": True})
+    for columns, seen in ((context.ARRIVALS, True), (context.LEVELS, False)):
+        turned = features.assign(**{column: 1 - features[column] for column in columns})
+        assert (models.chance(model, features) != models.chance(model, turned)).any() == seen
 
 
 @pytest.mark.parametrize("name", models.CANDIDATES)
@@ -468,7 +477,7 @@ def test_where_only_the_times_vary_the_others_fall_back_to_the_base_rate(name):
     features["x"] = np.float32(1)
     found = fitted_chance(name, features, won)
     assert is_chance(found, COUNT)
-    assert (auc(won, found) > 0.6) == (name in ("recent_rate", "recent_boosting"))
+    assert (auc(won, found) > 0.6) == (name in models.SEE_CONTEXT)
 
 
 def test_the_recent_rate_is_in_the_order_of_the_level_alone():
@@ -522,3 +531,14 @@ def test_a_single_part_keeps_its_chances_to_the_last_bit():
 def test_log_odds_stay_finite_for_the_certain():
     assert np.isfinite(models.log_odds(np.array([0.0, 1.0]))).all()
     np.testing.assert_allclose(models.log_odds(0.75), np.log(3))
+
+
+@pytest.mark.parametrize(("count", "depth"), [(999, 3), (1000, 5)])
+def test_deep_trees_are_for_many_outcomes_of_both_kinds(count, depth):
+    features = pd.DataFrame({"x": np.arange(2 * count, dtype="float32")})
+    for won in (np.arange(2 * count) < count, np.arange(2 * count) >= count):
+        deep = models.recent_boosting(features, won.astype(float), 80, 5, 5.0)["model"]
+        assert deep.max_depth == depth
+        assert (deep.n_estimators, deep.reg_lambda) == ((80, 5.0) if depth == 5 else (60, 10.0))
+        small = models.recent_boosting(features, won.astype(float), 3, 2, 20.0)["model"]
+        assert (small.n_estimators, small.max_depth, small.reg_lambda) == (3, 2, 20.0)

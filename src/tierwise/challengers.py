@@ -50,8 +50,8 @@ def recipe(compared: dict[str, Any]) -> Fit:
     """
 
     def fit(features: pd.DataFrame, outcome: np.ndarray) -> Predict:
-        chosen = (compared["settings"], compared["blend"])
-        model = rolling.fit(compared["candidate"], features, outcome, *chosen)
+        chosen, read = (compared["settings"], compared["blend"]), features[compared["columns"]]
+        model = rolling.fit(compared["candidate"], read, outcome, *chosen)
         return partial(models.chance, model)
 
     return fit

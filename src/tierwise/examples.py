@@ -202,11 +202,6 @@ def month_or_block(as_of: pd.Series, block_count: int = 8) -> pd.Series:
     return pd.Series(labels, index=as_of.index)
 
 
-def day_count(as_of: pd.Series) -> int | None:
-    """Distinct days with at least one row, None when the order has no dates."""
-    return int(as_of.dt.normalize().nunique()) if is_dated(as_of) else None
-
-
 def label(instant: Any) -> str:
     """A time as text: an ISO date (with the hour only if there is one), or a number."""
     if isinstance(instant, pd.Timestamp):
@@ -268,17 +263,3 @@ def open_share(examples: pd.DataFrame, undecided: pd.Series | None) -> dict[str,
         late = int((rows["span"] == "").sum()) + len(waiting)
         found[name] = late / max(len(rows) + len(waiting), 1)
     return found
-
-
-def halves(examples: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Masks of an earlier part, known when the later one began, and of the later half.
-
-    examples: ascending as_of. Where nothing was known by then, the first rows stand in.
-    """
-    edge = edge_at(examples["as_of"], 0.5)
-    later = (examples["as_of"] >= edge).to_numpy()
-    earlier = ~later & known_before(examples, edge).to_numpy()
-    if not earlier.any():
-        earlier = np.arange(len(examples)) < len(examples) // 2
-        later = ~earlier
-    return earlier, later

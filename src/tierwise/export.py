@@ -97,7 +97,7 @@ def part_to_onnx(part: Pipeline, names: dict[str, str], features: pd.DataFrame) 
     }
     types = [(names[name], kinds[name]([None, 1])) for name in columns]
     return convert_sklearn(
-        with_columns(part, {name: names[name] for name in columns}),
+        one_tree_a_round(with_columns(part, {name: names[name] for name in columns})),
         "tierwise",
         types,
         target_opset=OPSETS,
@@ -141,6 +141,15 @@ def with_columns(model: Pipeline, names: dict[str, str]) -> Pipeline:
     columns.feature_names_in_ = np.array(list(names.values()), dtype=object)
     columns.n_features_in_ = len(names)
     return copied
+
+
+def one_tree_a_round(part: Pipeline) -> Pipeline:
+    """Tell the converter how many trees there are, in place: it takes rounds for trees."""
+    model = part.named_steps["model"]
+    if hasattr(model, "get_booster"):
+        model.n_estimators = len(model.get_booster().get_dump())
+        model.num_parallel_tree = 1
+    return part
 
 
 def restore_names(graph: onnx.GraphProto, names: dict[str, str]) -> None:

@@ -28,7 +28,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tierwise import context
+from tierwise import context, monotone
 from tierwise.files import InputError
 from tierwise.leakage import alone_score
 from tierwise.preparation import (
@@ -40,11 +40,14 @@ from tierwise.preparation import (
     scaled,
     varying,
 )
+from tierwise.row_weights import recency, sample
 
 SEED = 0
 CHANCE_FLOOR = 1e-6
 # Rows that count less than this teach a linear model nothing.
 LEAST_WEIGHT = 1e-3
+# Of the rarer outcome, for trees more than three deep.
+DEEP_MIN_COUNT = 1000
 # Old rows still tell trees how columns work together.
 OLD_WEIGHT = 0.02
 
@@ -152,15 +155,23 @@ def recent_logistic(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
 
 
 def recent_boosting(
-    features: pd.DataFrame, outcome: np.ndarray, tree_count: int = 120, shrinkage: float = 20.0
+    features: pd.DataFrame,
+    outcome: np.ndarray,
+    round_count: int = 60,
+    depth: int = 3,
+    shrinkage: float = 10.0,
 ) -> Pipeline:
-    """Many small trees that also know what the times are like; late rows count more.
+    """Small random forests, boosted; late rows count more.
 
-    shrinkage: the L2 penalty of a leaf; the larger, the less a few rows can say.
+    The trees of a round see other rows and columns each, so that their mean keeps what they
+    agree on (boosting with subsamples: Friedman 2002). shrinkage: the L2 penalty of a leaf; the
+    larger, the less a few rows can say. Deep trees are for many outcomes of both kinds.
     """
-    rate = {"learning_rate": 0.07 if tree_count < 200 else 0.10}
-    settings = {"n_estimators": tree_count, "max_depth": 3, "reg_lambda": shrinkage, **rate}
-    return trees(features, **settings, colsample_bytree=0.5)
+    if np.minimum(outcome.sum(), len(outcome) - outcome.sum()) < DEEP_MIN_COUNT:
+        round_count, depth, shrinkage = min(round_count, 60), min(depth, 3), max(shrinkage, 10.0)
+    settings = {"n_estimators": round_count, "max_depth": depth, "reg_lambda": shrinkage}
+    spread = {"num_parallel_tree": 4, "subsample": 0.7, "colsample_bynode": 0.4}
+    return trees(features, **settings, **spread, learning_rate=0.14)
 
 
 Builder = Callable[..., Pipeline]
@@ -176,24 +187,25 @@ CANDIDATES: dict[str, Builder] = {
     "recent_logistic": recent_logistic,
     "recent_boosting": recent_boosting,
 }
-# All others would take the level for a property of the row. A rule may name any column.
-SEE_CONTEXT = ("recent_rate", "recent_boosting")
+# All others would take the times for a property of the row. A rule may name any column.
+SEE_CONTEXT = ("recent_rate", "recent_logistic", "recent_boosting")
 BLEND = "blend"
 BLENDED = ("recent_logistic", "recent_boosting")
-# The whole search and so its budget: every one is fitted once per period. The first is the
-# default until a period has judged.
-SEARCHED: dict[str, list[Settings]] = {
-    "recent_logistic": [{"half_life_count": count} for count in (2000, None, 8000)],
+# The whole search and so its budget: every one is fitted once per period. The first, for a world
+# that changes, is the default until periods have judged; the last is for one that stands still.
+Searched = dict[str, list[Settings]]
+SEARCHED: Searched = {
+    "recent_logistic": [{"half_life_count": 2000}, {"half_life_count": None}],
     "recent_boosting": [
-        {"half_life_count": 2000, "tree_count": 120, "shrinkage": 20.0},
-        {"half_life_count": None, "tree_count": 120, "shrinkage": 20.0},
-        {"half_life_count": None, "tree_count": 200, "shrinkage": 5.0},
+        {"half_life_count": 2000, "round_count": 60, "depth": 3, "shrinkage": 10.0},
+        {"half_life_count": None, "round_count": 80, "depth": 5, "shrinkage": 5.0},
     ],
 }
 
 
-def without_context(features: pd.DataFrame) -> pd.DataFrame:
-    return features.drop(columns=list(context.NAMES), errors="ignore")
+def steady() -> Searched:
+    """The settings that are left where rows are in no order of time."""
+    return {name: tried[-1:] for name, tried in SEARCHED.items()}
 
 
 def names(rule_columns: list[str], features: pd.DataFrame) -> list[str]:
@@ -214,38 +226,35 @@ def fit(
     """A fitted candidate of one part and the processor seconds its fit took.
 
     features: in time order, the latest row last, since some candidates let late rows count more:
-    `half_life_count` in settings says how many rows back a row counts half. With one class only,
+    `half_life_count` in settings says how many rows back a row counts half. `arrivals` lets a
+    candidate see how many arrive that would not. With one class only,
     or columns that never vary, there is nothing to rank by: every candidate falls back to the
-    base rate.
+    base rate. Of more than half a million rows the older ones are sampled, see row_weights.py.
     """
     started = time.process_time()
     settings = dict(SEARCHED.get(name, [{}])[0] if settings is None else settings)
-    weight = None
+    taken, weight = sample(len(outcome))
     if "half_life_count" in settings:
         floor = OLD_WEIGHT if name == "recent_boosting" else 0.0
-        weight = recency(len(outcome), settings.pop("half_life_count"), floor)
-        kept = weight >= LEAST_WEIGHT
-        features, outcome, weight = features[kept], outcome[kept], weight[kept]
+        lately = recency(len(outcome), settings.pop("half_life_count"), floor)[taken]
+        weight = weight * lately
+        taken, weight = taken[lately >= LEAST_WEIGHT], weight[lately >= LEAST_WEIGHT]
+    features, outcome = features.iloc[taken], outcome[taken]
+    sees_arrivals = settings.pop("arrivals", False)
     if name in CANDIDATES and name not in SEE_CONTEXT:
-        features = without_context(features)
+        hidden = context.LEVELS if sees_arrivals else context.NAMES
+        features = features.drop(columns=[*hidden], errors="ignore")
     rankable = len(np.unique(outcome)) == 2 and (varying(features) or categories_of(features))
+    directions = settings.pop("directions", {})
     rule = partial(by_column, name.removeprefix("by_"))
     build = CANDIDATES.get(name, rule) if rankable else base_rate
     model = build(features, outcome, **(settings if build is not base_rate else {}))
+    if directions and build is not base_rate:
+        monotone.hold(model, directions)
     inputs = model[:-1].transform(features)
-    given = {} if weight is None else {"sample_weight": weight}
+    given = {} if (weight == 1).all() else {"sample_weight": weight}
     model.named_steps["model"].fit(inputs, outcome, **given)
     return Model((model,)), time.process_time() - started
-
-
-def recency(count: int, half_life_count: float | None, floor: float) -> np.ndarray:
-    """Weight of each of `count` rows, oldest first: halved every so many rows, never below floor.
-
-    The latest row weighs 1; without a half-life all do.
-    """
-    if half_life_count is None:
-        return np.ones(count)
-    return np.maximum(0.5 ** (np.arange(count)[::-1] / half_life_count), floor)
 
 
 def chance(model: Model, features: pd.DataFrame) -> np.ndarray:

@@ -7,8 +7,8 @@ The blend is made in the same way: its weights for a period come from earlier pe
     log-odds of the blend = intercept + w_1 * log-odds of the linear part + w_2 * of the trees
 
 Weights are fitted by logistic regression on rows that neither part had seen (stacking: Wolpert
-1992; non-negative: Breiman 1996), drawn by a penalty towards one third for the linear part and two
-thirds for the trees, late rows counting more. That also corrects level and slope as time goes on.
+1992; non-negative: Breiman 1996), drawn by a penalty towards a quarter for the linear part and the
+rest for the trees, late rows counting more. That also corrects level and slope as time goes on.
 """
 
 from dataclasses import dataclass, field
@@ -22,15 +22,15 @@ from scipy.special import expit
 from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
-from tierwise import models
+from tierwise import models, row_weights
 from tierwise.examples import Period
-from tierwise.models import BLEND, BLENDED, SEARCHED, Model, Settings
+from tierwise.models import BLEND, BLENDED, SEARCHED, Model, Searched, Settings
 from tierwise.ranking import auc
 
-# Trees that know what the times are like follow the level better than a linear part does.
-START = np.array([1 / 3, 2 / 3])
+# Trees rank better by themselves than a linear part does; together they rank best.
+START = np.array([1 / 4, 3 / 4])
 HALF_LIFE_COUNT = 4000  # of the rows that weights of a blend are fitted on
-LEVEL_PENALTY, WEIGHT_PENALTY = 20.0, 300.0  # in rows: how much evidence moves the blend
+LEVEL_PENALTY, WEIGHT_PENALTY = 100.0, 1000.0  # in rows: how much evidence moves the blend
 SURE_ERRORS, SURE_PERIODS = 2.0, 4
 
 
@@ -57,13 +57,17 @@ class Rolled:
 
 
 def origin(
-    features: pd.DataFrame, outcome: np.ndarray, periods: list[Period], names: list[str]
+    features: pd.DataFrame,
+    outcome: np.ndarray,
+    periods: list[Period],
+    names: list[str],
+    searched: Searched = SEARCHED,
 ) -> Rolled:
-    """Every candidate on every period. features: in time order."""
-    tried = [(name, n) for name in needed(names) for n in range(len(SEARCHED.get(name, [{}])))]
+    """Every candidate on every period. features: in time order; searched: settings to try."""
+    tried = [(name, n) for name in needed(names) for n in range(len(searched.get(name, [None])))]
     jobs = [(name, n, period) for period in periods for name, n in tried]
     tasks = (
-        delayed(fit_and_judge)(name, features, outcome, period, settings_of(name, n))
+        delayed(fit_and_judge)(name, features, outcome, period, searched.get(name, [None])[n])
         for name, n, period in jobs
     )
     results = Parallel(n_jobs=-1, return_as="generator")(tasks)
@@ -77,9 +81,10 @@ def origin(
     usable = known_by_then(rolled.table, periods)
     rolled.table["known_from"] = np.argmax(usable, axis=0)
     for name in needed(names):
-        pick(
-            rolled, usable, name, [np.concatenate(chances[key]) for key in tried if key[0] == name]
-        )
+        found = [np.concatenate(chances[key]) for key in tried if key[0] == name]
+        best = pick(rolled, usable, name, found)
+        if name in searched:
+            rolled.settings[name] = searched[name][best]
     if BLEND in names:
         blend(rolled, usable)
     return rolled
@@ -89,10 +94,6 @@ def needed(names: list[str]) -> list[str]:
     """The candidates that have to be fitted: a blend needs its parts."""
     parts = BLENDED if BLEND in names else ()
     return list(dict.fromkeys([*(name for name in names if name != BLEND), *parts]))
-
-
-def settings_of(name: str, number: int) -> Settings | None:
-    return SEARCHED[name][number] if name in SEARCHED else None
 
 
 def fit_and_judge(
@@ -120,18 +121,17 @@ def known_by_then(table: pd.DataFrame, periods: list[Period]) -> list[np.ndarray
     return [*masks, np.ones(len(table), dtype=bool)]
 
 
-def pick(rolled: Rolled, usable: list[np.ndarray], name: str, chances: list[np.ndarray]) -> None:
+def pick(rolled: Rolled, usable: list[np.ndarray], name: str, chances: list[np.ndarray]) -> int:
     """Put a candidate's chances into the table, period by period with the settings best so far.
 
-    chances: per setting, one per row of the table; see `best_setting`.
+    chances: per setting, one per row of the table; see `best_setting`. Gives the best of today.
     """
     period = rolled.table["period"].to_numpy()
     best = np.zeros(len(usable), dtype=int)
     if len(chances) > 1:
         best = np.array([best_setting(rolled.table, mask, chances) for mask in usable])
     rolled.table[name] = np.column_stack(chances)[np.arange(len(period)), best[period]]
-    if name in SEARCHED:
-        rolled.settings[name] = SEARCHED[name][best[-1]]
+    return int(best[-1])
 
 
 def best_setting(table: pd.DataFrame, mask: np.ndarray, chances: list[np.ndarray]) -> int:
@@ -178,7 +178,7 @@ def stack(z: np.ndarray, outcome: np.ndarray) -> tuple[float, tuple[float, ...]]
     Minimises the weighted log loss + penalty * distance² / 2 to (0, START). Without rows that is
     where it stays.
     """
-    recency = models.recency(len(z), HALF_LIFE_COUNT, 0.0)
+    recency = row_weights.recency(len(z), HALF_LIFE_COUNT, 0.0)
 
     def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
         level, away = x[0], x[1:] - START
@@ -215,13 +215,14 @@ def fit(
 def random_split(features: pd.DataFrame, outcome: np.ndarray, names: list[str]) -> dict[str, float]:
     """AUC per candidate when past and future are shuffled together: a diagnostic, never a result.
 
-    It is run to show how much the usual 70/30 split would have flattered.
+    It is run to show how much the usual 70/30 split would have flattered. Shuffled rows are in no
+    order, so that none of them counts more than another.
     """
     learn, judge = train_test_split(
         np.arange(len(outcome)), test_size=0.3, random_state=models.SEED, stratify=outcome
     )
     shuffled = Period(None, np.sort(learn), np.sort(judge))
-    table = origin(features, outcome, [shuffled], names).table
+    table = origin(features, outcome, [shuffled], names, models.steady()).table
     return {name: auc(table["outcome"].to_numpy(), table[name].to_numpy()) for name in names}
 
 

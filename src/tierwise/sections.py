@@ -27,6 +27,8 @@ COMMENTS = {
     "cost_per_contact_eur": "an example; a number or a column, too",
     "contacts_per_day_count": "how many you can contact; null: no limit",
     "aim": "profit, f1 or recall",
+    "use": "refitted, or frozen for a model that stays as it is for long",
+    "directions": "number column: 1 or -1, the way in which trees may let the chance go",
     "recall_share": "of all wins, to be reached where aim is recall",
     "families": "kinds of reasons, in the order of the page",
     "words": "plain words for columns, see src/tierwise/words.py; {}: their names",
@@ -42,7 +44,9 @@ def defaults(features: dict[str, Any], rarer_count: int) -> dict[str, Any]:
     return {
         "build_features": {**features, **shares, **guards()},
         "compare_models": {
+            "use": "refitted",
             "rule_columns": [],
+            "directions": {},
             "period_count": int(min(8, max(3, rarer_count * 0.48 // 20))),
             "history_share": 0.40,
             "contacted_share": 0.20,

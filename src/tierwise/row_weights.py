@@ -1,0 +1,32 @@
+"""How much each row counts in a fit, and which rows take part where there are millions."""
+
+import numpy as np
+
+MOST_ROWS = 500_000  # more of them move no figure that anyone reads, and fill the memory
+
+
+def recency(count: int, half_life_count: float | None, floor: float) -> np.ndarray:
+    """Weight of each of `count` rows, oldest first: halved every so many rows, never below floor.
+
+    The latest row weighs 1; without a half-life all do.
+    """
+    if half_life_count is None:
+        return np.ones(count)
+    return np.maximum(0.5 ** (np.arange(count)[::-1] / half_life_count), floor)
+
+
+def sample(count: int, most: int = MOST_ROWS) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of at most `most` of `count` rows, ascending, and for how many each stands.
+
+    Half of them are the latest rows, each for itself; of the older ones every k-th is taken and
+    stands for k (systematic sampling: Cochran 1977, chapter 8), so that weighted sums keep their
+    expectation. All rows, each for itself, where they are no more than `most`.
+    """
+    if count <= most:
+        return np.arange(count), np.ones(count)
+    late = most // 2
+    older = count - late
+    step = -(-older // (most - late))
+    first = np.arange(step - 1, older, step)
+    times = np.full(len(first), older / len(first))
+    return np.r_[first, np.arange(older, count)], np.r_[times, np.ones(late)]

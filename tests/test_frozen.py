@@ -1,0 +1,310 @@
+"""What is taken for a frozen model ranked best for long, by what was known when it was fitted."""
+
+from functools import cache
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit, logit
+from sklearn.metrics import roc_auc_score
+
+from tierwise import calibration, clocks, context, frozen, models, rolling
+from tierwise.files import InputError
+from tierwise.frozen import EVERY, LASTING, NO_CLOCKS
+from tierwise.models import BLEND, BLENDED, SEARCHED
+from tierwise.ranking import auc
+
+COUNT, DELAY = 320, 40
+CLOCK = ["clock"]
+WAYS = [(name, title) for title in (EVERY, NO_CLOCKS) for name in (*LASTING, BLEND)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_fits():
+    """In one process and with a tenth of the trees."""
+    trees = [{"half_life_count": 100, "round_count": 3, "shrinkage": 5.0}, {"depth": 1}]
+    with pytest.MonkeyPatch.context() as patch, joblib.parallel_config(backend="sequential"):
+        patch.setitem(SEARCHED, "recent_boosting", trees)
+        patch.setitem(SEARCHED, "recent_logistic", [{"half_life_count": None}])
+        yield
+
+
+@cache
+def history():
+    """Features (a number that tells, a kind, a clock, the context), outcome and stretches."""
+    random = np.random.default_rng(0)
+    won = (random.random(COUNT) < 0.4).astype(float)
+    features = pd.DataFrame(
+        {
+            "x": (random.normal(size=COUNT) + won).astype("float32"),
+            "kind": random.choice(list("uvw"), COUNT),
+            "clock": np.arange(COUNT, dtype="float32") // 10,
+        }
+    )
+    rows = examples(np.arange(COUNT), DELAY, dated=True)
+    times = context.columns(rows["as_of"], rows["outcome_known_at"], won)
+    return features.join(times), won, frozen.windows(rows)
+
+
+def examples(as_of, delay, dated=False):
+    """As a table of past rows: numbers, or dates an hour apart, on an index with gaps."""
+    rows = pd.DataFrame({"as_of": as_of, "outcome_known_at": np.asarray(as_of) + delay})
+    if dated:
+        rows = rows.apply(lambda hours: pd.Timestamp("2026-01-01") + pd.to_timedelta(hours, "h"))
+    return rows.set_axis(7 + 3 * np.arange(len(rows)))
+
+
+@cache
+def searched():
+    return frozen.search(*history(), CLOCK)
+
+
+def only(name, title, **more):
+    """A search whose best way is this one."""
+    way = {"candidate": name, "columns": title, "auc": 0.71, "worst_auc": 0.62}
+    return pd.DataFrame([way | more])
+
+
+def by_hand(name, known, won, later):
+    """Chances of a way fitted on these rows, in which all see how many arrive."""
+    if name != BLEND:
+        settings = None if name in BLENDED else {"arrivals": True}
+        return models.chance(models.fit(name, known, won, settings)[0], later)
+    parts = [by_hand(part, known, won, later).astype(float) for part in BLENDED]
+    return expit(logit(parts).T @ rolling.START)
+
+
+# the stretches
+
+
+GAP_AND_DELAY = st.tuples(st.integers(0, 3), st.integers(0, 60))
+
+
+@given(st.lists(GAP_AND_DELAY, min_size=1, max_size=60), st.booleans())
+def test_a_stretch_learns_from_all_that_was_known_before_it_and_is_judged_after(drawn, dated):
+    gaps, delays = np.array(drawn).T
+    rows = examples(np.cumsum(gaps), delays, dated)
+    found = frozen.windows(rows)
+    for period in found:
+        known = (rows["outcome_known_at"] < period.start).to_numpy()
+        after = (rows["as_of"] >= period.start).to_numpy()
+        assert period.known.tolist() == np.flatnonzero(known).tolist()
+        assert period.rows.tolist() == np.flatnonzero(after)[: len(period.rows)].tolist()
+        assert 0 < len(period.rows) <= 0.43 * len(rows)
+        assert len(period.known)
+    starts = [period.start for period in found]
+    assert starts == sorted(set(starts))  # a stretch that begins twice would count twice
+    possible = rows["as_of"].iloc[[int(s * len(rows) + 1e-9) for s in frozen.START_SHARES]]
+    knowing = {start for start in possible if (rows["outcome_known_at"] < start).any()}
+    assert set(starts) == (knowing if len(rows) > 2 else set())
+
+
+@pytest.mark.parametrize(("delay", "skipped"), [(0, 0), (299, 0), (300, 1), (450, 2), (900, 6)])
+def test_a_start_at_which_nothing_is_known_is_skipped(delay, skipped):
+    found = frozen.windows(examples(np.arange(1000), delay))
+    assert [p.start for p in found] == [300, 400, 500, 600, 700, 800][skipped:]
+    assert [len(p.known) for p in found] == [p.start - delay for p in found]
+    assert [len(p.rows) for p in found] == [430, 430, 430, 400, 300, 200][skipped:]
+
+
+# the columns
+
+
+@pytest.mark.parametrize("names", [context.LEVELS, context.ARRIVALS])
+def test_recent_rates_of_wins_are_never_used_and_arrivals_are(names):
+    features, won, stretches = history()
+    telling = np.random.default_rng(1).normal(size=(COUNT, 3)) + won[:, None]
+    altered = features.assign(**dict(zip(names, telling.T, strict=True)))
+    found = frozen.search(altered, won, stretches[-1:], []).set_index("candidate")["chances"]
+    before = searched().query("columns == @EVERY").set_index("candidate")["chances"]
+    for name in (*LASTING, BLEND):
+        same = np.array_equal(found[name][0], before[name][-1])
+        assert same == (names == context.LEVELS)
+
+
+@pytest.mark.parametrize(
+    ("flagged", "tried"),
+    [
+        ([], [EVERY]),
+        (CLOCK, [EVERY, NO_CLOCKS]),
+        (["clock", "refused since"], [EVERY, NO_CLOCKS]),
+        (["x", "clock"], [EVERY]),  # nothing would be left
+        ([context.RATE], [EVERY]),  # the same columns again
+    ],
+)
+def test_only_flagged_clocks_are_left_out_in_one_of_two_ways_and_never_all(flagged, tried):
+    features = history()[0][["x", "clock", *context.LEVELS]]
+    found = frozen.tables(features, flagged)
+    assert list(found) == tried
+    assert list(found[EVERY]) == ["x", "clock"]
+    assert all(list(found[title]) == ["x"] for title in tried[1:])
+
+
+# the search
+
+
+def test_every_way_is_fitted_by_each_start_and_the_mean_auc_of_its_stretches_sorts():
+    features, won, stretches = history()
+    found = searched().set_index(["candidate", "columns"])
+    assert sorted(found.index) == sorted(WAYS)
+    for (name, title), row in found.iterrows():
+        table = frozen.tables(features, CLOCK)[title]
+        for number in (0, 4):
+            p = stretches[number]
+            expected = by_hand(name, table.iloc[p.known], won[p.known], table.iloc[p.rows])
+            np.testing.assert_allclose(row["chances"][number], expected, rtol=1e-9)
+        judged = zip(stretches, row["chances"], strict=True)
+        areas = [roc_auc_score(won[p.rows], chance) for p, chance in judged]
+        assert row["auc"] == pytest.approx(sum(areas) / 6, abs=1e-12)
+        assert row["worst_auc"] == pytest.approx(min(areas), abs=1e-12)
+    assert found["auc"].is_monotonic_decreasing
+    assert found["auc"].nunique() > 3
+
+
+@pytest.mark.parametrize("good", [(), LASTING[1:3], BLENDED, LASTING[3:]])
+def test_of_ways_that_rank_alike_the_simpler_comes_first_and_the_blend_last(good, monkeypatch):
+    def fit_and_judge(name, table, won, period, settings):
+        return won[period.rows] * 0.4 + 0.3 if name in good else period.rows / 999, 0.0
+
+    monkeypatch.setattr(rolling, "fit_and_judge", fit_and_judge)
+    found = frozen.search(*history(), CLOCK)
+    assert found.loc[0, ["candidate", "columns"]].tolist() == [[*good, *LASTING][0], EVERY]
+    order = [*LASTING, BLEND]
+    for _, alike in found.groupby(["columns", "auc"])["candidate"]:
+        assert alike.tolist() == sorted(alike, key=order.index)
+
+
+@pytest.mark.parametrize("number", [0, 2, 3, 5])
+def test_outcomes_that_were_not_known_at_the_start_of_a_stretch_change_none_of_its_chances(number):
+    features, won, stretches = history()
+    unknown = np.setdiff1d(np.arange(COUNT), stretches[number].known)
+    assert len(unknown) > len(stretches[number].rows)
+    known = np.flatnonzero(~np.isin(np.arange(COUNT), unknown))[-30:]
+    whole = searched().set_index(["candidate", "columns"])["chances"].str[number]
+    for turned, same in ((unknown, True), (known, False)):  # or nothing would have been learned
+        altered = won.copy()
+        altered[turned] = 1 - altered[turned]
+        found = frozen.search(features, altered, [stretches[number]], [])
+        for name, (chance,) in zip(found["candidate"], found["chances"], strict=True):
+            assert np.array_equal(chance, whole[name, EVERY]) == same
+
+
+def turning(count=1000):
+    """The clock rose with the share of wins, then it turned while the share went on rising."""
+    random, time = np.random.default_rng(1), np.linspace(0, 1.4, count)
+    clock = np.interp(time, [0, 0.45, 1, 1.4], [0, 0.45, -0.1, 0.35]).astype("float32")
+    honest = random.normal(size=count).astype("float32")
+    won = (random.random(count) < expit(4 * time - 2.5 + honest)).astype(float)
+    return pd.DataFrame({"honest": honest, "clock": clock}), won, time < 1
+
+
+def test_a_clock_that_turns_is_left_out_and_the_frozen_model_ranks_better_without_it():
+    features, won, past = turning()
+    known, ended = features[past], won[past]
+    flagged = clocks.find(known).query("reason != ''")["column"].tolist()
+    assert flagged == CLOCK
+    stretches = frozen.windows(examples(np.arange(past.sum()), 0))
+    found = frozen.search(known, ended, stretches, flagged)
+    assert found["columns"].iloc[0] == NO_CLOCKS
+    ways = found, found[found["columns"] == EVERY]
+    chosen, misled = (frozen.fit(way, known, ended, flagged) for way in ways)
+    area, other = (auc(won[~past], models.chance(m, features[~past])) for m in (chosen, misled))
+    assert area > other + 0.03
+
+
+# the model and its chances
+
+
+@pytest.mark.parametrize(("name", "title"), WAYS)
+def test_the_best_way_is_fitted_on_all_rows_as_it_was_judged(name, title):
+    features, won, _ = history()
+    model = frozen.fit(only(name, title), features, won, CLOCK)
+    table = frozen.tables(features, CLOCK)[title]
+    expected = by_hand(name, table, won, table)
+    np.testing.assert_allclose(models.chance(model, features), expected, rtol=1e-9)
+    if name == BLEND:
+        assert (model.weights, model.intercept) == (tuple(rolling.START), 0.0)
+
+
+def test_chances_that_are_too_sure_are_drawn_in_by_all_stretches_of_the_best_way_at_once():
+    _, _, stretches = history()
+    z = np.random.default_rng(3).normal(size=COUNT)
+    won = (np.random.default_rng(4).random(COUNT) < expit(z)).astype(float)
+    sure = [expit(3 * z[p.rows] + 1) for p in stretches]
+    other = [np.full(len(p.rows), 0.5) for p in stretches]
+    found = pd.concat([only(BLEND, EVERY, chances=c) for c in (sure, other)])
+    line = frozen.calibrate(found, won, stretches)
+    judged = np.concatenate([p.rows for p in stretches])
+    assert line == calibration.fit("sigmoid", expit(3 * z[judged] + 1), won[judged])
+    assert 0.2 < line["slope"] < 0.5
+
+
+# what an application uses
+
+
+def test_a_model_that_is_refitted_is_compared_as_if_there_were_no_search():
+    features, names = history()[0], models.names(["x"], history()[0])
+    same = frozen.applied("refitted", names, features, only(BLEND, NO_CLOCKS), CLOCK)
+    assert (same[0], id(same[1])) == (names, id(features))
+
+
+@pytest.mark.parametrize("title", [EVERY, NO_CLOCKS])
+def test_a_frozen_model_is_compared_with_both_rates_on_the_columns_that_last(title):
+    features, won, stretches = history()
+    found = only("logistic_regression", title)
+    names, table = frozen.applied("frozen", models.names(["x"], features), features, found, CLOCK)
+    assert names == ["base_rate", "recent_rate", "logistic_regression"]
+    left_out = [*context.LEVELS, *(CLOCK if title == NO_CLOCKS else [])]
+    pd.testing.assert_frame_equal(table, features.drop(columns=left_out))
+    rolled = rolling.origin(table, won, stretches[:1], names).table
+    assert (rolled["recent_rate"] == rolled["base_rate"]).all()  # no recent rate is left to follow
+
+
+@pytest.mark.parametrize("found", [only(BLEND, EVERY), only(BLEND, EVERY)[:0]])
+@pytest.mark.parametrize("use", ["Frozen", "", None, "for long"])
+def test_another_use_is_refused_with_the_rule_the_value_and_the_choices(use, found):
+    with pytest.raises(InputError) as refused:
+        frozen.applied(use, ["base_rate"], history()[0], found, [])
+    for word in ("use in params.yaml", repr(use), "one of refitted, frozen"):
+        assert word in str(refused.value)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_too_few_rows_are_said_to_be_too_few_and_change_nothing(count):
+    features, won, _ = history()
+    stretches = frozen.windows(examples(np.arange(count), 0))
+    found = frozen.search(features[:count], won[:count], stretches, CLOCK)
+    assert (list(found), len(found)) == (list(searched()), 0)
+    names = models.names([], features)
+    for use in frozen.USES:
+        same = frozen.applied(use, names, features, found, CLOCK)
+        assert (same[0], id(same[1])) == (names, id(features))
+        assert frozen.sentence(found, use).startswith("Too few rows")
+
+
+@pytest.mark.parametrize("title", [EVERY, NO_CLOCKS])
+@pytest.mark.parametrize("use", frozen.USES)
+def test_the_sentence_names_the_way_its_figures_and_what_follows(title, use):
+    on = {EVERY: "on all columns", NO_CLOCKS: "without the clocks"}[title]
+    then = {"frozen": "It is what this application uses."}.get(use, "For that, set use to frozen.")
+    assert frozen.sentence(only("naive_bayes", title), use) == (
+        f"Frozen for long, naive bayes {on} ranks best: AUC 0.710 on average of the stretches, "
+        f"0.620 on the worst. {then}"
+    )
+
+
+def test_who_refits_tries_what_he_always_tries():
+    assert frozen.searched("refitted") == SEARCHED
+    lasting = frozen.searched("frozen")
+    assert {name for name in lasting if lasting[name] != SEARCHED.get(name)} == set(LASTING[:2])
+
+
+def test_where_nothing_ranks_no_way_is_praised():
+    nothing = pd.DataFrame(
+        [{"candidate": "naive_bayes", "columns": EVERY, "auc": 0.5, "worst_auc": 0.5}]
+    )
+    for use in frozen.USES:
+        assert "no way ranks later rows better than a coin" in frozen.sentence(nothing, use)

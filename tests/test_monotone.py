@@ -1,0 +1,39 @@
+"""Trees keep to the direction they are given, whatever the rows say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tierwise import models, monotone
+from tierwise.files import InputError
+
+FEATURES = pd.DataFrame({"x": [1.0, 2.0], "kind": ["a", "b"]})
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+@pytest.mark.parametrize("name", monotone.DIRECTED)
+def test_trees_never_leave_the_direction_they_are_held_to(name, direction):
+    """Also where noise, a turn in the middle and a category beside it would have them do so."""
+    random = np.random.default_rng(0)
+    x = random.uniform(-2, 2, 600).astype("float32")
+    features = pd.DataFrame({"other": random.normal(size=600), "x": x}).astype("float32")
+    features["kind"] = random.choice(["a", "b"], 600)
+    won = (random.random(600) < 1 / (1 + np.exp(3 - 2 * np.abs(x)))).astype(float)
+    searched = monotone.directed(models.SEARCHED, {"x": direction}, features)
+    line = pd.DataFrame({"other": np.float32(0), "x": np.linspace(-3, 3, 200), "kind": "b"})
+    line = line.astype({"other": "float32", "x": "float32"})
+    held = models.chance(models.fit(name, features, won, searched[name][0])[0], line)
+    free = models.chance(models.fit(name, features, won)[0], line)
+    assert (direction * np.diff(held) >= -1e-7).all()
+    assert held.max() > held.min()
+    assert (direction * np.diff(free) < -1e-3).any()
+
+
+def test_without_directions_the_settings_are_as_they_were():
+    assert monotone.directed(models.SEARCHED, {}, FEATURES) == models.SEARCHED
+
+
+@pytest.mark.parametrize("directions", [{"kind": 1}, {"nowhere": -1}, {"x": 2}])
+def test_a_direction_for_what_is_no_number_or_that_is_none_is_refused(directions):
+    with pytest.raises(InputError, match="directions in params.yaml"):
+        monotone.directed(models.SEARCHED, directions, FEATURES)
