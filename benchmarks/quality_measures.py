@@ -1,7 +1,8 @@
 """What the chances of one learner are worth: ranking, calibration, tiers, a list of whom to call.
 
 auc            over all judged rows: mixes the level of a block with the ranking inside it
-auc_in_block   inside each block, weighted by its rarer outcome: what a work list needs
+auc_in_block   inside each block, weighted by its rarer outcome: what a work list needs;
+               auc_block_mean: the plain mean of the blocks
 ece            expected calibration error, ten bins of equal count
 slope          of the outcome's log odds over those promised; below 1: too sure of itself
 top20_share    share of all wins in the highest 20 % of the chances; so top50_share
@@ -9,6 +10,7 @@ a_to_c         rate of the highest 20 % over that of the lowest 50 %, ranked ove
                a_to_c_in_block: ranked inside each block
 f1             of the rows that the plug-in threshold chooses in each block: the list whose
                expected F1 is largest if the chances are true. No outcome is needed for it.
+f1_so_far      the same with a threshold from all blocks up to this one
 f1_half        of the rows with a chance of at least one half
 """
 
@@ -19,13 +21,22 @@ from quality_protocols import Protocol
 from sklearn.linear_model import LogisticRegression
 
 from tierwise import evaluation
-from tierwise.leakage import auc_in_blocks
+from tierwise.ranking import auc, auc_in_blocks
 
 TOP_SHARE, BOTTOM_SHARE = 0.2, 0.5
 SLOPE_FLOOR = 1e-6
 MEASURES = [
-    *("auc", "auc_in_block", "log_loss", "brier", "ece", "top20_share", "top50_share"),
-    *("a_to_c", "a_to_c_in_block", "f1", "f1_half", "slope"),
+    *(
+        "auc",
+        "auc_in_block",
+        "auc_block_mean",
+        "log_loss",
+        "brier",
+        "ece",
+        "top20_share",
+        "top50_share",
+    ),
+    *("a_to_c", "a_to_c_in_block", "f1", "f1_so_far", "f1_half", "slope"),
 ]
 
 
@@ -43,6 +54,7 @@ def measures(protocol: Protocol, chance: np.ndarray) -> dict[str, Any]:
     return {
         "auc": found["auc"],
         "auc_in_block": auc_in_blocks(won, chance, blocks),
+        "auc_block_mean": block_mean(won, chance, blocks),
         "log_loss": found["log_loss"],
         "brier": found["brier"],
         "ece": found["calibration_error"],
@@ -51,6 +63,7 @@ def measures(protocol: Protocol, chance: np.ndarray) -> dict[str, Any]:
         "a_to_c": a_to_c(won, chance, [np.arange(len(won))]),
         "a_to_c_in_block": a_to_c(won, chance, blocks),
         "f1": f1(won, chosen(chance, blocks)),
+        "f1_so_far": f1(won, chosen_so_far(chance, blocks)),
         "f1_half": f1(won, chance >= 0.5),
         "slope": slope(won, chance),
     }
@@ -83,6 +96,22 @@ def chosen(chance: np.ndarray, blocks: list[np.ndarray]) -> np.ndarray:
         expected = 2 * np.cumsum(falling) / (np.arange(1, len(rows) + 1) + falling.sum())
         found[rows] = chance[rows] >= falling[np.argmax(expected)]
     return found
+
+
+def chosen_so_far(chance: np.ndarray, blocks: list[np.ndarray]) -> np.ndarray:
+    """As `chosen`, with the threshold from the chances of all blocks up to each."""
+    found = np.zeros(len(chance), dtype=bool)
+    for number, rows in enumerate(blocks):
+        seen = np.concatenate(blocks[: number + 1])
+        least = chance[seen][chosen(chance[seen], [np.arange(len(seen))])].min()
+        found[rows] = chance[rows] >= least
+    return found
+
+
+def block_mean(won: np.ndarray, chance: np.ndarray, blocks: list[np.ndarray]) -> float | None:
+    """Plain mean of the AUCs of all blocks that have both outcomes; None without any."""
+    areas = [auc(won[rows], chance[rows]) for rows in blocks if 0 < won[rows].mean() < 1]
+    return float(np.mean(areas)) if areas else None
 
 
 def f1(won: np.ndarray, called: np.ndarray) -> float:

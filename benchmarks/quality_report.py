@@ -20,12 +20,16 @@ COLUMNS = {
     "a_to_c": "A:C",
     "a_to_c_in_block": "A:C in block",
     "f1": "F1",
+    "f1_so_far": "F1 so far",
     "fit_cpu_s": "fit, CPU s",
     "fit_cpu_ratio": "× LR",
     "predict_cpu_s": "predict, CPU s",
 }
 LESS_IS_BETTER = ("log_loss", "brier", "ece")
-MARKED = ("auc", "auc_in_block", "log_loss", "brier", "ece", "top20_share", "top50_share", "f1")
+MARKED = (
+    *("auc", "auc_in_block", "log_loss", "brier", "ece", "top20_share", "top50_share"),
+    *("f1", "f1_so_far"),
+)
 NAMES = {"auc": "AUC", "auc_in_block": "AUC in block", "log_loss": "log loss"}
 RESAMPLED = {"blocks": "blocks of rows", "rows": "rows"}
 HEAD = """# Quality of learners, side by side
@@ -53,8 +57,10 @@ def spoken(name: str) -> str:
 
 
 def read(folder: Path) -> list[Row]:
+    """Rows of the last run; a measure that is newer than they are is None in them."""
     path = folder / "quality.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return [dict.fromkeys(COLUMNS) | row for row in rows]
 
 
 def merged(old: list[Row], new: list[Row]) -> list[Row]:

@@ -139,7 +139,22 @@ def test_measures_equal_those_of_scikit_learn():
     inside = [roc_auc_score(won[part], chance[part]) for part in parts]
     weights = [min(won[part].sum(), (1 - won[part]).sum()) for part in parts]
     assert found["auc_in_block"] == pytest.approx(np.average(inside, weights=weights))
+    assert found["auc_block_mean"] == pytest.approx(np.mean(inside))
     assert found.keys() == set(qm.MEASURES)
+
+
+def test_a_threshold_of_all_blocks_so_far_knows_no_later_chance():
+    protocol = splits.rolling("roll", table(2000), 100)
+    chance, blocks = judged_chances(protocol), qm.blocks_of(protocol)
+    found = qm.chosen_so_far(chance, blocks)
+    np.testing.assert_array_equal(found[blocks[0]], qm.chosen(chance, blocks[:1])[blocks[0]])
+    later = chance.copy()
+    later[blocks[3]] = 0.99
+    upto = np.concatenate(blocks[:3])
+    np.testing.assert_array_equal(qm.chosen_so_far(later, blocks)[upto], found[upto])
+    everything = [np.concatenate(blocks)]
+    last = blocks[-1]
+    np.testing.assert_array_equal(qm.chosen(chance, everything)[last], found[last])
 
 
 def test_measures_at_the_ends():

@@ -5,6 +5,7 @@
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,19 @@ def quality():
                 f"| {row['protocol']} | {row['auc']:.3f} | {row['auc_in_block']:.3f} "
                 f"| {row['log_loss']:.3f} | {versus['peers_count']} | {' | '.join(told)} |"
             )
-    return [*lines, ""]
+    return [*lines, "", peers_run(rows), ""]
+
+
+def peers_run(rows):
+    """Which peers ran on how many of the protocols: those that search cannot afford all."""
+    ran = Counter(
+        row["model"] for row in rows if not row["left_out"] and row["model"] != "tierwise"
+    )
+    count = len({row["protocol"] for row in rows})
+    every = [name.replace("_", " ") for name, times in ran.items() if times == count]
+    some = [f"{name.replace('_', ' ')} on {times}" for name, times in ran.items() if times < count]
+    told = f"Peers on all {count} protocols: {', '.join(every)}."
+    return f"{told} Where they could be afforded: {', '.join(some)}." if some else told
 
 
 def three(application):
