@@ -1,0 +1,452 @@
+"""The ablation benchmark: each variant lacks what it says and nothing else, and nobody peeks."""
+
+import json
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+
+import ablation  # noqa: E402
+import ablation_rates as rates  # noqa: E402
+import ablation_report as report  # noqa: E402
+import ablation_variants as variants  # noqa: E402
+import quality_data  # noqa: E402
+import quality_splits as splits  # noqa: E402
+import quality_versus  # noqa: E402
+from learners import ours  # noqa: E402
+
+from tierwise import context, files, models, rolling  # noqa: E402
+from tierwise.preparation import filled, pipeline, scaled  # noqa: E402
+
+LINEAR, TREES = models.BLENDED
+HALF_LIVES = {
+    name: [{"half_life_count": count} for count in (60, None)] for name in (LINEAR, TREES)
+}
+
+
+def small_tree(features, outcome):
+    model = DecisionTreeClassifier(max_depth=3, min_samples_leaf=15, random_state=0)
+    return pipeline(features, [("numbers", filled())], model)
+
+
+def slopes(features, outcome):
+    return pipeline(features, [("scaled", scaled())], LogisticRegression())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small():
+    """One tree for many, slopes without bins, two earlier rolls, settings chosen at once."""
+    warm_up = ours.warm_up
+    with pytest.MonkeyPatch.context() as patch:
+        for name, build in ((LINEAR, slopes), (TREES, small_tree), (variants.PLAIN, small_tree)):
+            patch.setitem(models.CANDIDATES, name, build)
+        for name, tried in HALF_LIVES.items():
+            patch.setitem(models.SEARCHED, name, tried)
+        patch.setattr(ours, "warm_up", lambda protocol: warm_up(protocol)[-2:])
+        patch.setattr(rolling, "SURE_PERIODS", 1)
+        patch.setattr(rolling, "SURE_ERRORS", 0.0)
+        patch.setattr(quality_versus, "BOOTSTRAP_COUNT", 40)
+        yield
+
+
+def table(count=400, has_days=True):
+    """What "a" and "b" are worth changes half-way; several calls a day."""
+    random = np.random.default_rng(3)
+    number, late = random.normal(size=count), np.arange(count) > count / 2
+    text = random.choice(["a", "b", "c"], count)
+    lift = np.where(text == "a", 1.0, 0.0) * np.where(late, 1, -1)
+    won = (number + lift + random.normal(size=count) > 0.4).astype(int)
+    days = np.sort(random.integers(0, 90, count)).astype(float) if has_days else None
+    return splits.Table("made", pd.DataFrame({"x": number, "t": text}), won, days=days)
+
+
+ROLL = splits.rolling("made_roll", table(), 60, late_rows=10)
+NO_DAYS = splits.rolling("made_no_days", table(has_days=False), 120)
+RAND = splits.random_split("made_rand", table())
+
+
+@cache
+def ran(name):
+    """All variants of a protocol, and what each rolling origin was given.
+
+    That is: its columns, settings, candidates and number of periods.
+    """
+    seen, origin = [], rolling.origin
+
+    def spied(features, outcome, periods, names, searched):
+        seen.append((list(features), searched, names, len(periods)))
+        return origin(features, outcome, periods, names, searched)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rolling, "origin", spied)
+        (protocol,) = (one for one in (ROLL, NO_DAYS, RAND) if one.name == name)
+        return dict(variants.ablated(protocol)), seen
+
+
+# variants
+
+
+def given_to(variant, protocol):
+    """The recipe of one variant."""
+    features = protocol.columns if protocol.as_of is None else ours.with_context(protocol)
+    whole = variants.Recipe(features, variants.searched_by_us(protocol), models.BLEND)
+    return variants.recipe_of(variants.VARIANTS[variant], protocol, whole)
+
+
+@pytest.mark.parametrize(
+    ("variant", "lacks"),
+    [
+        ("whole", ()),
+        ("without_context", context.NAMES),
+        ("without_arrivals", context.ARRIVALS),
+        ("without_levels", context.LEVELS),
+        ("plain", context.NAMES),
+        ("without_recency", ()),
+        ("first_settings", ()),
+    ],
+)
+def test_a_variant_lacks_the_columns_it_says_and_no_other(variant, lacks):
+    everything = ["x", "t", *context.NAMES]
+    assert list(given_to("whole", ROLL).features) == everything
+    found = list(given_to(variant, ROLL).features)
+    assert found == [column for column in everything if column not in lacks]
+
+
+def test_a_variant_searches_among_what_it_says():
+    assert given_to("whole", ROLL).searched == HALF_LIVES
+    none = [{"half_life_count": None}]
+    assert given_to("without_recency", ROLL).searched == {LINEAR: none, TREES: none}
+    first = [{"half_life_count": 60}]
+    assert given_to("first_settings", ROLL).searched == {LINEAR: first, TREES: first}
+    assert given_to("without_levels", ROLL).searched == HALF_LIVES
+
+
+def test_settings_that_differ_in_more_than_recency_are_all_tried():
+    tried = [{"half_life_count": 9, "depth": 3}, {"half_life_count": None, "depth": 5}]
+    found = variants.without_half_life({TREES: [*tried, {"half_life_count": 5, "depth": 5}]})
+    assert found[TREES] == [{"half_life_count": None, "depth": depth} for depth in (3, 5)]
+
+
+def test_the_settings_of_the_package_are_never_changed():
+    ran("made_roll")
+    assert HALF_LIVES == models.SEARCHED
+
+
+def test_what_differs_only_in_its_chances_shares_a_run():
+    found, runs = ran("made_roll")
+    assert list(found) == list(variants.VARIANTS)
+    assert len(runs) == 8, "11 variants, of which linear, trees and fixed come from the whole"
+    assert len({json.dumps(seen) for seen in runs}) == 8
+    folds_count = len(ROLL.folds)
+    wanted = {models.BLEND: folds_count + len(ours.warm_up(ROLL)), variants.PLAIN: folds_count}
+    assert {names[0]: count for _, _, names, count in runs} == wanted
+    for one in found.values():
+        assert one.chances.shape == ROLL.judged.shape
+        assert ((one.chances >= 0) & (one.chances <= 1)).all()
+        assert one.cpu_s > 0
+    assert len({one.chances.tobytes() for one in found.values()}) == len(found)
+    parts = found["linear_only"].cpu_s + found["trees_only"].cpu_s
+    assert found["whole"].cpu_s == found["fixed_weights"].cpu_s == pytest.approx(parts)
+
+
+@pytest.mark.parametrize("protocol", [ROLL, splits.random_folds("folds", table(200))])
+def test_the_whole_is_what_the_quality_benchmark_calls_tierwise(protocol):
+    _, found = next(variants.ablated(protocol))
+    np.testing.assert_allclose(found.chances, ours.forecast(protocol).chances, rtol=1e-9)
+
+
+def test_fixed_weights_are_those_that_nobody_has_learned():
+    found, _ = ran("made_roll")
+    linear, trees = (
+        logit(np.clip(found[name].chances, 1e-6, 1 - 1e-6))
+        for name in ("linear_only", "trees_only")
+    )
+    expected = expit(rolling.START[0] * linear + rolling.START[1] * trees)
+    np.testing.assert_allclose(found["fixed_weights"].chances, expected)
+
+
+def test_plain_is_one_fit_a_roll_on_what_was_known():
+    found = ran("made_roll")[0]["plain"].chances
+    features, outcome = ROLL.columns, ROLL.outcome.astype(float)
+    expected = [
+        models.chance(
+            models.fit(variants.PLAIN, features.iloc[fold.known], outcome[fold.known])[0],
+            features.iloc[fold.rows],
+        )
+        for fold in ROLL.folds
+    ]
+    np.testing.assert_allclose(found, np.concatenate(expected))
+
+
+def test_shuffled_rows_have_nothing_recent_to_take_away():
+    found, runs = ran("made_rand")
+    left_out = {name for name, one in found.items() if isinstance(one, str)}
+    assert left_out == {
+        *("without_recency", "without_context", "without_arrivals", "without_levels"),
+        "with_group_rates",
+    }
+    assert all("no order of time" in found[name] for name in left_out)
+    assert all(columns == ["x", "t"] for columns, *_ in runs)
+    assert len(runs) == 3, "the whole, the settings for a world that changes, and plain"
+
+
+def test_without_days_there_are_no_arrivals_and_the_levels_are_all_the_context():
+    found, runs = ran("made_no_days")
+    assert "nothing" in found["without_arrivals"]
+    assert (found["without_levels"].chances == found["without_context"].chances).all()
+    assert len(runs) == 6
+
+
+# recent rates of text values
+
+
+def slow_rate(values, as_of, known_at, outcome, row):
+    """The rate of one row as a loop over all outcomes, in the order in which they became known."""
+    wins = count = all_wins = all_count = 0.0
+    step = 0.5 ** (1 / rates.HALF_LIFE_COUNT)
+    for other in np.argsort(known_at, kind="stable"):
+        if np.isnan(outcome[other]) or not known_at[other] < as_of[row]:
+            continue
+        all_wins, all_count = all_wins * step + outcome[other], all_count * step + 1
+        if values[other] == values[row]:
+            wins, count = wins * step + outcome[other], count * step + 1
+    overall = all_wins / all_count if all_count else np.nan
+    return (wins + rates.PRIOR_COUNT * overall) / (count + rates.PRIOR_COUNT)
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from("uvw"),
+        st.integers(0, 3),
+        st.integers(0, 9),
+        st.sampled_from([0.0, 1.0, None]),
+    ),
+    min_size=3,
+    max_size=25,
+)
+
+
+def clocks_of(rows):
+    """Rows of (value, steps since the row before, steps until known, outcome); two values at least."""
+    values = ["u", "v", *(row[0] for row in rows[2:])]
+    as_of = np.cumsum([float(row[1]) for row in rows])
+    known_at = as_of + [row[2] for row in rows]
+    outcome = np.array([np.nan if row[3] is None else row[3] for row in rows])
+    return pd.DataFrame({"t": values}), pd.Series(as_of), pd.Series(known_at), outcome
+
+
+@given(ROWS, st.sampled_from([2.0, 100.0]))
+def test_rates_equal_a_loop_over_what_was_known(rows, half_life_count):
+    columns, as_of, known_at, outcome = clocks_of(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rates, "HALF_LIFE_COUNT", half_life_count)
+        found = rates.group_rates(columns, as_of, known_at, outcome)["wins_share_of_t"]
+        slow = [slow_rate(columns["t"], as_of, known_at, outcome, row) for row in range(len(rows))]
+    np.testing.assert_allclose(found, slow, rtol=1e-5)
+
+
+@given(ROWS, st.data())
+def test_an_outcome_known_later_changes_no_rate_before(rows, drawn):
+    columns, as_of, known_at, outcome = clocks_of(rows)
+    row = drawn.draw(st.integers(0, len(rows) - 1))
+    other = outcome.copy()
+    other[row] = drawn.draw(st.sampled_from([0.0, 1.0, np.nan]))
+    before = rates.group_rates(columns, as_of, known_at, outcome)
+    after = rates.group_rates(columns, as_of, known_at, other)
+    early = as_of <= known_at[row]
+    pd.testing.assert_frame_equal(after[early], before[early])
+
+
+def test_rates_by_hand(monkeypatch):
+    """Half-life 1, no prior but the rate of all: "a" lost, then won: (0 · ½ + 1) / (½ + 1)."""
+    monkeypatch.setattr(rates, "HALF_LIFE_COUNT", 1)
+    monkeypatch.setattr(rates, "PRIOR_COUNT", 0.0)
+    columns = pd.DataFrame({"t": ["a", "b", "a", "a"]})
+    time = pd.Series([0.0, 1.0, 2.0, 3.0])
+    found = rates.group_rates(columns, time, time + 0.5, np.array([0, 1, 1, 0]))
+    np.testing.assert_allclose(found["wins_share_of_t"], [np.nan, np.nan, 0, 2 / 3], rtol=1e-6)
+
+
+def test_a_value_without_outcomes_has_the_rate_of_all():
+    columns = pd.DataFrame({"t": ["a"] * 50 + ["b"]})
+    time, won = pd.Series(np.arange(51.0)), np.r_[np.ones(40), np.zeros(11)]
+    found = rates.group_rates(columns, time, time + 0.5, won)["wins_share_of_t"]
+    late = 0.5 ** (np.arange(50)[::-1] / 100)
+    assert found[50] == pytest.approx(late[:40].sum() / late.sum(), rel=1e-5)
+
+
+def test_only_texts_with_two_to_thirty_values_have_rates():
+    columns = pd.DataFrame(
+        {
+            "number": np.arange(62) % 2,
+            "one": "same",
+            "two": np.tile(["a", "b"], 31),
+            "thirty": [f"v{n % 30}" for n in range(62)],
+            "too_many": [f"v{n % 31}" for n in range(62)],
+        }
+    )
+    assert rates.few(columns) == ["two", "thirty"]
+
+
+def test_rates_stand_beside_all_other_columns():
+    whole, more = given_to("whole", ROLL).features, given_to("with_group_rates", ROLL).features
+    assert list(more) == [*whole, "wins_share_of_t"]
+    pd.testing.assert_frame_equal(more[list(whole)], whole)
+
+
+# the report
+
+
+def row(protocol, variant, in_block=(0.0, 0.0), loss=(0.0, 0.0), left_out=""):
+    figures = {} if left_out else dict.fromkeys([*ablation.FIGURES, "cpu_s"], 0.5)
+    if not left_out and variant != variants.WHOLE:
+        for name, ends in (("auc", (0, 0)), ("auc_in_block", in_block), ("log_loss", loss)):
+            figures |= {f"{name}_gain": sum(ends) / 2, f"{name}_gain_interval": list(ends)}
+    return ablation.row_of("made", protocol, variant, left_out, **figures)
+
+
+BETTER, WORSE = (0.01, 0.03), (-0.03, -0.01)
+
+
+@pytest.mark.parametrize(
+    ("in_block", "loss", "word"),
+    [
+        (BETTER, WORSE, "what helps"),
+        (BETTER, (-0.01, 0.01), "what helps"),
+        ((-0.01, 0.01), BETTER, "what harms"),
+        (BETTER, BETTER, "what helps the one and harms the other"),
+        ((-0.01, 0.01), (0.0, 0.02), "not to be told from luck"),
+    ],
+)
+def test_the_verdict_goes_by_intervals_and_by_which_way_is_better(in_block, loss, word):
+    assert report.verdict(row("bank_rand", "trees_only", in_block, loss)) == word
+
+
+def test_what_was_added_helps_where_the_whole_is_worse_without_it():
+    assert report.verdict(row("bank_rand", "with_group_rates", WORSE, BETTER)) == "what helps"
+    assert report.verdict(row("bank_rand", "with_group_rates", BETTER, WORSE)) == "what harms"
+
+
+def test_report_says_what_helps_and_quotes_the_json(tmp_path):
+    rows = [
+        row("bank_roll500", "whole"),
+        row("bank_roll500", "without_recency", BETTER, WORSE),
+        row("bank_roll500", "trees_only", (-0.01, 0.01), BETTER),
+        row("bank_roll500", "plain", BETTER, WORSE),
+        row("bank_roll500", "without_arrivals", left_out="no dates"),
+    ]
+    report.write_report(rows, tmp_path)
+    assert report.read(tmp_path) == rows
+    text = (tmp_path / "ablation.md").read_text(encoding="utf-8")
+    assert "what helps: recency weights; what harms: the linear part." in text
+    assert "against an AUC in block of 0.5000 and a log loss of 0.5000 of histogram" in text
+    assert "| +0.0200 (+0.0100 to +0.0300) | -0.0200 (-0.0300 to -0.0100) |" in text
+    assert "- Left out: without arrivals: no dates." in text
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found == {f"ablation.{kind}" for kind in ("json", "md", "svg", "png")}
+
+
+def test_a_protocol_is_replaced_as_a_whole_but_not_by_a_table_that_is_missing():
+    old = [row("bank_rand", "whole"), row("bank_rand", "plain", BETTER, WORSE)]
+    missing = [row("bank_rand", "whole", left_out="no table")]
+    assert report.merged(old, missing) == old
+    new = [row("bank_rand", "whole"), row("bank_rand", "plain", left_out="why")]
+    other = [row("bank_time", "whole")]
+    assert report.merged(old + other, new) == new + other
+    assert report.merged(missing, new) == new
+
+
+# the command line
+
+
+def benchmark(monkeypatch, *options):
+    """As from the command line, without public tables."""
+    monkeypatch.setenv(quality_data.FOLDER_VARIABLE, "")
+    monkeypatch.setattr(sys, "argv", ["ablation.py", *map(str, options)])
+    ablation.main()
+
+
+@pytest.fixture
+def _made(monkeypatch):
+    plan = quality_data.Plan("made", lambda name, made: splits.rolling(name, made, 60))
+    monkeypatch.setitem(quality_data.TABLES, "made", table)
+    monkeypatch.setitem(quality_data.PLANS, "made_roll", plan)
+
+
+@pytest.mark.usefixtures("_made")
+def test_from_end_to_end_protocol_by_protocol(tmp_path, monkeypatch, capsys):
+    benchmark(monkeypatch, "--protocol", "made_roll", "--results", tmp_path)
+    first = report.read(tmp_path)
+    benchmark(monkeypatch, "--protocol", "bank_rand", "--results", tmp_path)
+    rows = report.read(tmp_path)
+    assert rows[-11:] == first, "what was there stays"
+    assert [one["variant"] for one in rows] == 2 * list(variants.VARIANTS)
+    assert all(quality_data.FOLDER_VARIABLE in one["left_out"] for one in rows[:11])
+    keys = {"data", "protocol", "variant", "left_out", *ablation.EMPTY}
+    assert all(set(one) == keys for one in rows)
+    found = {(one["protocol"], one["variant"]): one for one in rows}
+    whole, linear = found["made_roll", "whole"], found["made_roll", "linear_only"]
+    assert whole["auc_gain"] is None
+    for name in quality_versus.COMPARED:
+        low, high = linear[f"{name}_gain_interval"]
+        assert linear[f"{name}_gain"] == pytest.approx(whole[name] - linear[name], abs=3e-5)
+        assert low <= linear[f"{name}_gain"] <= high
+    assert files.plain(rows, 5) == rows
+    said = capsys.readouterr().out
+    assert said.count("made_roll ") == 11
+    assert "bank_rand            left out:" in said
+
+
+@pytest.mark.usefixtures("_made")
+def test_a_frozen_fit_is_left_out(monkeypatch):
+    monkeypatch.setitem(quality_data.PLANS, "made_roll", quality_data.Plan("made", splits.frozen))
+    found = ablation.rows_of("made_roll", ablation.parser().parse_args([]))
+    assert {one["left_out"] for one in found} == {ablation.FROZEN}
+
+
+def test_a_stop_leaves_the_protocols_before_it(tmp_path, monkeypatch):
+    def rows_of(name, _):
+        if name == "leads_clean":
+            raise KeyboardInterrupt
+        return [row(name, "whole"), row(name, "plain", BETTER, WORSE)]
+
+    monkeypatch.setattr(ablation, "rows_of", rows_of)
+    monkeypatch.setattr(report, "draw", lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        benchmark(monkeypatch, "--protocol", "bank_rand,leads_clean", "--results", tmp_path)
+    assert [one["protocol"] for one in report.read(tmp_path)] == ["bank_rand"] * 2
+
+
+def test_an_unknown_protocol_is_one_line(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit) as ended:
+        benchmark(monkeypatch, "--protocol", "bank_rand,bank_rol", "--results", tmp_path)
+    assert len(str(ended.value).splitlines()) == 1
+    assert all(word in str(ended.value) for word in ("'bank_rol'", "bank_roll500"))
+    assert not any(tmp_path.iterdir())
+
+
+def test_help_teaches():
+    shown = ablation.parser().format_help()
+    assert "--protocol leads_clean,calls_roll" in shown
+    assert all(name in shown for name in variants.VARIANTS)
+
+
+RESULTS = BENCHMARKS / "results"
+
+
+@pytest.mark.skipif(not (RESULTS / "ablation.json").is_file(), reason="the benchmark was not run")
+def test_committed_report_is_written_from_the_committed_figures(tmp_path):
+    report.write_report(report.read(RESULTS), tmp_path)
+    for name in ("ablation.md", "ablation.svg", "ablation.json"):
+        assert (tmp_path / name).read_bytes() == (RESULTS / name).read_bytes(), name
