@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import figure_files
 from ablation_variants import PLAIN_VARIANT, VARIANTS, WHOLE
 from quality_report import Row, by_protocol, description, spoken
 
@@ -166,7 +167,7 @@ def draw(rows: list[Row], folder: Path) -> None:
     figure.legend(handles=legend(), ncols=2, loc="upper left", bbox_to_anchor=(0.02, 1.0))
     figure.tight_layout(rect=(0, 0, 1, 1 - 0.35 / figure.get_figheight()), h_pad=1.6)
     plt.close(figure)
-    save(figure, folder)
+    figure_files.save(figure, folder, "ablation")
 
 
 def draw_line(line: Any, rows: list[Row]) -> None:
@@ -212,10 +213,3 @@ def legend() -> list[Any]:
         plt.Line2D([], [], linestyle="-", label=name, **marks_of(is_sure))
         for name, is_sure in entries.items()
     ]
-
-
-def save(figure: Any, folder: Path) -> None:
-    """As SVG and as PNG, equal for equal figures."""
-    none = {"Date": None, "Creator": None}
-    figure.savefig(folder / "ablation.svg", format="svg", metadata=none)
-    figure.savefig(folder / "ablation.png", facecolor="white", dpi=150, metadata={"Software": None})

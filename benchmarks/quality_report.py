@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import figure_files
 from learners import OURS, REFERENCE
 
 Row = dict[str, Any]
@@ -204,9 +205,7 @@ def draw(rows: list[Row], folder: Path) -> None:
     figure.legend(handles=handles, ncols=3, loc="upper left", bbox_to_anchor=(0.02, 1.0))
     figure.tight_layout(rect=(0, 0, 1, 1 - 0.35 / figure.get_figheight()))
     plt.close(figure)
-    none = {"Date": None, "Creator": None}
-    figure.savefig(folder / "quality.svg", format="svg", metadata=none)
-    figure.savefig(folder / "quality.png", facecolor="white", dpi=150, metadata={"Software": None})
+    figure_files.save(figure, folder, "quality")
 
 
 def draw_line(axes: Any, rows: list[Row], measure: str, height: int) -> None:

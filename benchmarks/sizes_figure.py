@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from tierwise import files, look
+import figure_files
+
+from tierwise import look
 
 STYLES = {
     "logistic regression": (look.GREY, "-"),
@@ -40,7 +42,7 @@ def draw(found: dict[str, Any], folder: Path) -> None:
     figure.legend(handles=handles, ncols=3, loc="lower left", bbox_to_anchor=(0.02, 0.0))
     figure.tight_layout(rect=(0, 0.1, 1, 1))
     plt.close(figure)
-    save(figure, folder)
+    figure_files.save(figure, folder, "sizes")
 
 
 def coverage(axes: Any, kinds: dict[str, Any]) -> None:
@@ -100,12 +102,3 @@ def short(value: float) -> str:
         if value >= size:
             return f"{value / size:g}{unit}"
     return f"{value:g}"
-
-
-def save(figure: Any, folder: Path) -> None:
-    none = {"Date": None, "Creator": None}
-    with files.replacing(folder / "sizes.svg") as path:
-        figure.savefig(path, format="svg", metadata=none)
-    options = {"facecolor": "white", "dpi": 150, "metadata": {"Software": None}}
-    with files.replacing(folder / "sizes.png") as path:
-        figure.savefig(path, format="png", **options)

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import figure_files
+
 from tierwise import files
 
 Found = dict[str, Any]
@@ -271,7 +273,7 @@ def draw(found: Found, folder: Path) -> None:
     axes.set_ylabel("share that won")
     axes.yaxis.set_major_formatter(look.SHARE)
     axes.grid(axis="x", visible=False)
-    save(look.finish(figure), folder)
+    figure_files.save(look.finish(figure), folder, "story")
 
 
 def bars(axes: Any, place: int, figures: list[Spread | None], colour: str) -> None:
@@ -287,12 +289,3 @@ def bars(axes: Any, place: int, figures: list[Spread | None], colour: str) -> No
             axes.vlines(x, figure.low, figure.high, color=look.INK, linewidth=1.4)
         label = f"{100 * figure.mean:.0f}"
         axes.text(x, figure.high + 0.004, label, ha="center", va="bottom", fontsize=9)
-
-
-def save(figure: Any, folder: Path) -> None:
-    none = {"Date": None, "Creator": None}
-    with files.replacing(folder / "story.svg") as path:
-        figure.savefig(path, format="svg", metadata=none)
-    options = {"facecolor": "white", "dpi": 150, "metadata": {"Software": None}}
-    with files.replacing(folder / "story.png") as path:
-        figure.savefig(path, format="png", **options)
