@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, norm
 from sklearn import metrics
 from statsmodels.stats.proportion import proportion_confint
 
@@ -317,6 +317,68 @@ def test_no_period_with_both_classes_gives_p_one():
     table = rolled()
     table["outcome"] = 0.0
     assert evaluation.rank_p(evaluation.by_period(table, ["a"], 0.2)) == 1.0
+
+
+# auc_variance, auc_interval, doubt_share
+
+
+def one_period(auc, wins, losses, periods=1):
+    counts = {"rows_count": wins + losses, "wins_count": wins, "weight": min(wins, losses)}
+    return pd.DataFrame([{"auc": auc, **counts}] * periods)
+
+
+def test_the_variance_of_one_period_is_that_of_hanley_and_mcneil():
+    # Their worked example: 51 abnormal and 58 normal images, area 0.893, standard error 0.032.
+    log = one_period(0.893, 51, 58)
+    assert np.sqrt(evaluation.auc_variance(log, 0.893)) == pytest.approx(0.032, abs=6e-4)
+
+
+def test_at_a_half_the_variance_is_that_of_a_random_order():
+    log = one_period(0.7, 9, 31)
+    assert evaluation.auc_variance(log, 0.5) == pytest.approx(41 / (12 * 9 * 31))
+
+
+def test_periods_that_differ_more_than_luck_explains_widen_the_interval():
+    alike = pd.concat([one_period(0.7, 300, 700, 2)] * 2, ignore_index=True)
+    apart = alike.assign(auc=[0.6, 0.8, 0.6, 0.8])
+    narrow, wide = evaluation.auc_interval(alike), evaluation.auc_interval(apart)
+    assert np.diff(wide) > 3 * np.diff(narrow)
+    assert evaluation.auc_variance(apart, 0.7) == pytest.approx(0.1**2 / 3)
+
+
+@pytest.mark.parametrize("seen", [0.0, 0.02, 0.5, 0.7, 0.97, 1.0])
+def test_the_ends_are_the_aucs_that_lie_just_within_their_own_standard_errors(seen):
+    log = one_period(seen, 8, 22)
+    low, high = evaluation.auc_interval(log)
+    assert 0 <= low <= seen <= high <= 1
+    assert high - low > 0.05  # 30 rows in perfect order prove no perfect ranking
+    for end in (low, high):
+        if end != seen:
+            off = abs(end - seen) / np.sqrt(evaluation.auc_variance(log, end))
+            assert off == pytest.approx(1.959964, rel=1e-4)
+
+
+def test_without_two_classes_nothing_is_known_of_the_auc():
+    log = one_period(0.5, 0, 20)
+    assert evaluation.auc_interval(log) == [0.0, 1.0]
+    assert evaluation.doubt_share(log) == 1.0
+
+
+@pytest.mark.parametrize("lift", [0.0, 1.0])
+def test_the_interval_holds_the_true_auc_in_three_periods_of_forty_rows(lift):
+    true, held = float(norm.cdf(lift / np.sqrt(2))), []
+    for seed in range(300):
+        log = evaluation.by_period(rolled(3, 40, seed, lift=lift), ["a"], 0.2)
+        low, high = evaluation.auc_interval(log)
+        held.append(low <= true <= high)
+    assert 0.93 <= np.mean(held) <= 0.99
+
+
+def test_doubt_is_the_p_of_the_ranks_where_periods_agree_and_more_where_they_do_not():
+    log = pd.concat([one_period(0.6, 30, 70)] * 4, ignore_index=True)
+    assert evaluation.doubt_share(log) == pytest.approx(evaluation.rank_p(log))
+    apart = log.assign(auc=[0.3, 0.9, 0.4, 0.8])
+    assert evaluation.doubt_share(apart) > 10 * evaluation.rank_p(apart)
 
 
 def test_rank_p_of_random_orders_is_about_uniform():

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
 
@@ -20,6 +21,7 @@ BOOTSTRAP_COUNT = 1000
 BIN_COUNT = 10
 # A chance of exactly 0 or 1 would make one surprise cost infinitely much.
 CHANCE_FLOOR = 1e-6
+SMALL = 1e-9
 
 
 def captured_share(outcome: np.ndarray, score: np.ndarray, contacted_share: float) -> float:
@@ -155,11 +157,60 @@ def rank_p(log: pd.DataFrame) -> float:
     return float(norm.sf(z))
 
 
+def auc_variance(log: pd.DataFrame, auc: float) -> float:
+    """Variance of the mean AUC inside periods if it were `auc` in truth.
+
+    log: one candidate's rows of `by_period` with a weight. The larger of two: what the luck of
+    single rows gives (Hanley and McNeil 1982, with exponential scores), and what the periods
+    differ by. A few periods can agree by accident; the rows alone know nothing of periods.
+    """
+    wins, losses = log["wins_count"], log["rows_count"] - log["wins_count"]
+    share, count = log["weight"] / log["weight"].sum(), len(log)
+    two_wins, two_losses = auc / (2 - auc) - auc**2, 2 * auc**2 / (1 + auc) - auc**2
+    by_row = auc * (1 - auc) + (wins - 1) * two_wins + (losses - 1) * two_losses
+    inside = (share**2 * by_row / (wins * losses)).sum()
+    away = log["auc"] - (share * log["auc"]).sum()
+    between = (share**2 * away**2).sum() * count / max(count - 1, 1)
+    return float(max(inside, between))
+
+
+def auc_interval(log: pd.DataFrame, confidence: float = 0.95) -> list[float]:
+    """[low, high]: every AUC that the mean inside periods does not speak against.
+
+    Those within z standard errors, each of them with the standard error it would have itself
+    (Newcombe 2006, Statistics in Medicine 25, method 5): honest for a few periods of few wins,
+    and never beyond 0 or 1. log: one candidate's rows of `by_period`. [0, 1] without two classes.
+    """
+    log = log[log["weight"] > 0]
+    if log.empty:
+        return [0.0, 1.0]
+    z, seen = norm.ppf(0.5 + confidence / 2), np.average(log["auc"], weights=log["weight"])
+
+    def room(auc: float) -> float:
+        return abs(auc - seen) - z * np.sqrt(auc_variance(log, auc))
+
+    low = brentq(room, 0.0, seen - SMALL) if seen > SMALL and room(0.0) > 0 else 0.0
+    high = brentq(room, seen + SMALL, 1.0) if seen < 1 - SMALL and room(1.0) > 0 else 1.0
+    return [float(low), float(high)]
+
+
+def doubt_share(log: pd.DataFrame) -> float:
+    """How likely a coin would have ranked as well: one-sided, with the variance at AUC 1/2.
+
+    Where periods differ no more than the luck of rows explains, this is `rank_p`.
+    """
+    log = log[log["weight"] > 0]
+    if log.empty:
+        return 1.0
+    seen = np.average(log["auc"], weights=log["weight"])
+    return float(norm.sf((seen - 0.5) / np.sqrt(auc_variance(log, 0.5))))
+
+
 def summary(table: pd.DataFrame, log: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """One row per candidate: measures inside periods with intervals by bootstrap over periods.
 
-    Pooled AUC and calibration error are over all judged rows at once. `doubt_share` is the share
-    of resampled histories in which the candidate ranks no better than a coin.
+    The interval of the AUC is that of `auc_interval`, since a handful of periods drawn again knows
+    too little. Pooled AUC and calibration error are over all judged rows at once.
     """
     draws = period_draws(table["period"].nunique())
     outcome = table["outcome"].to_numpy()
@@ -167,11 +218,11 @@ def summary(table: pd.DataFrame, log: pd.DataFrame, names: list[str]) -> pd.Data
     for name in names:
         own = log[log["candidate"] == name]
         row: dict[str, Any] = {"candidate": name, "rank_p": rank_p(own)}
+        row["doubt_share"] = doubt_share(own)
         for measure, values in averaged(own, draws):
             row[measure] = float(values[0])
             row[f"{measure}_interval"] = interval(values[1:])
-            if measure == "auc":
-                row["doubt_share"] = float((values[1:] <= 0.5).mean())
+        row["auc_interval"] = auc_interval(own)
         row["auc_pooled"] = auc(outcome, table[name].to_numpy())
         row["calibration_error"] = calibration_error(outcome, table[name].to_numpy())
         rows.append(row)

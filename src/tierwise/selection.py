@@ -43,7 +43,8 @@ def can_rank(
     """Whether the chosen candidate ranks, by two rules fixed before looking.
 
     Its order must be no accident (p below `rank_p`, shared among the candidates tried), and it
-    must last: with periods resampled, it falls to a coin in less than `doubt_share` of the draws.
+    must last: periods that differ as these do would make a coin look as good in less than
+    `doubt_share` of all histories.
     """
     row = candidates.set_index("candidate").loc[chosen]
     tried = len(candidates) - 1
