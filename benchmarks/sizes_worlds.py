@@ -225,7 +225,8 @@ def tiered(
     later = rolled[rolled["period"] == period_count]
     rows, score = later["row"].to_numpy(), later[candidate].to_numpy()
     weeks, outcome = ex.week_or_block(as_of[rows]), later["outcome"].to_numpy()
-    tier = tiers.given(way, score, weeks, cuts, shares)
+    lists = ex.work_lists(as_of[rows])
+    tier = tiers.given(way, score, lists, cuts, shares)
     compared = {"can_rank": able, "sentence": ""}
     result = promises.judge(outcome, tier, score, names, drawing.draw(weeks), compared)
     table = (result["withheld"] or result)["tiers"]

@@ -402,6 +402,22 @@ def test_few_weeks_give_way_to_days_and_few_days_to_blocks():
     assert len(np.unique(ex.week_or_block(days[:5].repeat(20)))) == 20
 
 
+@given(st.lists(st.integers(0, 400), min_size=0, max_size=300).map(sorted), st.booleans())
+def test_lists_hold_ten_rows_or_all_and_never_split_a_week(days, with_dates):
+    as_of = dated(days)["as_of"] if with_dates else pd.Series(range(len(days)))
+    lists, week = ex.work_lists(as_of), ex.week_or_block(as_of)
+    assert (np.diff(lists) >= 0).all()
+    assert np.bincount(lists, minlength=1).min() >= min(ex.LIST_MIN_COUNT, len(days))
+    assert (pd.Series(lists).groupby(week).nunique() == 1).all()
+
+
+def test_weeks_of_ten_rows_are_lists_as_they_are():
+    as_of = dated(np.repeat(range(140), 2))["as_of"]
+    full = ex.week_or_block(as_of)[8:-6]  # the first and the last week are short ones
+    lists = ex.work_lists(as_of)[8:-6]
+    np.testing.assert_array_equal(np.diff(full), np.diff(lists))
+
+
 # cases that are looked at again and again
 
 

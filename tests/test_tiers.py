@@ -295,7 +295,7 @@ def halves(count, seed):
     return random.permutation(count) / count, random.permutation(count) / count
 
 
-some = st.integers(1, 30).map(lambda v: 10 * v)
+some = st.integers(2, 30).map(lambda v: 10 * v)
 seeds = st.integers(0, 99)
 
 
@@ -337,11 +337,27 @@ def test_the_way_needs_only_the_order_of_scores(score):
     ],
 )
 def test_five_points_beside_the_plan_are_borne_and_six_are_not(sizes, way, reason):
-    """The first hundred rows put the cuts at 80 and 50, the second hundred try them."""
-    score = np.r_[np.arange(100), np.repeat([90, 60, 10], sizes)]
+    """Ten thousand rows put the cuts at 80 and 50, as many try them."""
+    score = np.r_[np.repeat(np.arange(100), 100), np.repeat([90, 60, 10], np.multiply(sizes, 100))]
     found, why = tiers.way_of(score, SHARES)
     assert found == way
     assert reason in why
+
+
+@pytest.mark.parametrize("count", [20, 40, 100, 1000])
+def test_luck_with_few_rows_rarely_gives_frozen_cuts_up(count):
+    given_up = [
+        tiers.way_of(np.random.default_rng(seed).random(count), SHARES)[0] == tiers.RANKED
+        for seed in range(200)
+    ]
+    assert np.mean(given_up) < 0.2  # three tiers, each beyond two standard errors by luck
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_rows_say_nothing_about_cuts(count):
+    way, reason = tiers.way_of(np.full(count, 0.5), SHARES)
+    assert way == tiers.RANKED
+    assert "fewer than two" in reason
 
 
 def test_scores_that_are_all_alike_are_given_by_rank_since_no_cut_divides_them():

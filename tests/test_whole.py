@@ -109,7 +109,10 @@ def project(tmp_path_factory):
     applications = {
         "signal": section("signal", "outcome", "won", "lost", "created"),
         "noise": section("noise", "y", "1", "0"),
+        "lasting": section("signal", "outcome", "won", "lost", "created"),
     }
+    applications["noise"]["compare_models"]["directions"] = {"a": -1}
+    applications["lasting"]["compare_models"]["use"] = "frozen"
     YAML().dump({"applications": applications}, root / "params.yaml")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -233,7 +236,7 @@ def test_exported_model_gives_the_tiers_that_were_judged(project):
     judge = rows["span"] == "judge"
     session = scoring.session(project / "exports/signal/model.onnx")
     score = scoring.score(session, features[judge])["score"].to_numpy()
-    lists = examples.week_or_block(rows.loc[judge, "as_of"])
+    lists = examples.work_lists(rows.loc[judge, "as_of"])
     given = (card["tiers_by"], score, lists, card["tier_cuts_score"], card["tier_shares"])
     tier = tiers.given(*given)
     for promised in card["tiers"]:
@@ -241,6 +244,26 @@ def test_exported_model_gives_the_tiers_that_were_judged(project):
         # the card's cuts have 6 digits, so a row at a cut may change sides
         assert abs(len(won) - promised["count"]) <= 3
         assert abs(won.sum() - promised["wins"]) <= 3
+
+
+def test_a_model_that_stays_is_chosen_on_long_stretches_and_exported_with_its_columns(project):
+    compared = metrics(project, "lasting", "compare_models")
+    names = [row["candidate"] for row in compared["candidates"]]
+    assert compared["use"] == "frozen"
+    assert names == ["base_rate", "recent_rate", compared["frozen"][0]["candidate"]]
+    assert not set(context.LEVELS) & set(compared["columns"])
+    card = files.read_json(project / "exports/lasting/card.json")
+    assert {column["name"] for column in card["columns"]} <= set(compared["columns"])
+    assert metrics(project, "lasting", "validate_tiers")["verdict"] == "supported"
+    assert "It is what this application uses." in report(project, "lasting", "compare_models")
+    assert metrics(project, "signal", "compare_models")["use"] == "refitted"
+
+
+def test_directions_of_params_reach_the_trees_of_every_setting(project):
+    held = metrics(project, "noise", "compare_models")["settings"]["recent_boosting"]
+    assert held["directions"] == {"a": -1}
+    free = metrics(project, "signal", "compare_models")["settings"]["recent_boosting"]
+    assert "directions" not in free
 
 
 def test_card_of_the_export_says_what_was_measured(project):
@@ -297,7 +320,7 @@ def test_every_figure_is_drawn_in_the_page(project, application, step):
 def test_first_page_lists_both_with_their_verdicts(project):
     page = (project / "reports/index.html").read_text(encoding="utf-8")
     cards = dict(re.findall(r'<article[^>]* id="(.*?)"(.*?)</article>', page, re.DOTALL))
-    assert set(cards) == set(APPLICATIONS)
+    assert set(cards) == {*APPLICATIONS, "lasting"}
     assert "Supported" in cards["signal"]
     assert "Cannot rank" in cards["noise"]
     for name, card in cards.items():

@@ -28,6 +28,7 @@ import pandas as pd
 from tierwise.files import InputError
 
 SPANS = ("learn", "tune", "judge")
+LIST_MIN_COUNT = 10
 
 
 def known_before(table: pd.DataFrame, edge: Any, column: str = "outcome_known_at") -> pd.Series:
@@ -189,6 +190,24 @@ def week_or_block(as_of: pd.Series, block_count: int = 20) -> np.ndarray:
         if group.max(initial=-1) + 1 >= 10:
             return group
     return np.arange(len(as_of)) * block_count // max(len(as_of), 1)
+
+
+def work_lists(as_of: pd.Series) -> np.ndarray:
+    """The list each row stands on: weeks (see `week_or_block`) of ten rows or more, ascending.
+
+    Shorter ones are joined with the next, the last with the one before, since a fifth of two rows
+    is no row. as_of: ascending.
+    """
+    group = week_or_block(as_of)
+    sizes = np.bincount(group)
+    lists, held = np.zeros(len(sizes), dtype=int), 0
+    for at, size in enumerate(sizes):
+        full = held >= LIST_MIN_COUNT
+        lists[at] = lists[max(at - 1, 0)] + full
+        held = size if full else held + size
+    if held < LIST_MIN_COUNT and len(lists):
+        lists = np.minimum(lists, max(lists[-1] - 1, 0))
+    return lists[group]
 
 
 def month_or_block(as_of: pd.Series, block_count: int = 8) -> pd.Series:

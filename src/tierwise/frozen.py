@@ -33,7 +33,12 @@ USES = ("refitted", "frozen")
 
 
 def searched(use: str) -> Searched:
-    """Settings to try. A way that lasts sees how many arrive, whatever the candidate."""
+    """Settings to try. A way that lasts sees how many arrive, whatever the candidate.
+
+    Raises InputError for another use.
+    """
+    if use not in USES:
+        raise InputError(f"use in params.yaml is one of {', '.join(USES)}, not {use!r}.")
     seeing: Searched = {name: [{"arrivals": True}] for name in LASTING if name not in BLENDED}
     return models.SEARCHED | (seeing if use == "frozen" else {})
 
@@ -139,12 +144,7 @@ def calibrate(found: pd.DataFrame, outcome: np.ndarray, stretches: list[Period])
 def applied(
     use: str, names: list[str], features: pd.DataFrame, found: pd.DataFrame, flagged: list[str]
 ) -> tuple[list[str], pd.DataFrame]:
-    """Candidates and columns to compare: all, or with `use: frozen` the way that lasts longest.
-
-    Raises InputError for another use.
-    """
-    if use not in USES:
-        raise InputError(f"use in params.yaml is one of {', '.join(USES)}, not {use!r}.")
+    """Candidates and columns to compare: all, or with `use: frozen` the way that lasts longest."""
     if use == "refitted" or found.empty:
         return names, features
     table = tables(features, flagged)[found["columns"].iloc[0]]

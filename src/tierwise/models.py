@@ -221,11 +221,16 @@ def names(rule_columns: list[str], features: pd.DataFrame) -> list[str]:
 
 
 def fit(
-    name: str, features: pd.DataFrame, outcome: np.ndarray, settings: Settings | None = None
+    name: str,
+    features: pd.DataFrame,
+    outcome: np.ndarray,
+    settings: Settings | None = None,
+    known: np.ndarray | None = None,
 ) -> tuple[Model, float]:
     """A fitted candidate of one part and the processor seconds its fit took.
 
-    features: in time order, the latest row last, since some candidates let late rows count more:
+    known: positions of the rows to learn from, ascending, all by default. features: in time order,
+    the latest row last, since some candidates let late rows count more:
     `half_life_count` in settings says how many rows back a row counts half. `arrivals` lets a
     candidate see how many arrive that would not. With one class only,
     or columns that never vary, there is nothing to rank by: every candidate falls back to the
@@ -233,13 +238,9 @@ def fit(
     """
     started = time.process_time()
     settings = dict(SEARCHED.get(name, [{}])[0] if settings is None else settings)
-    taken, weight = sample(len(outcome))
-    if "half_life_count" in settings:
-        floor = OLD_WEIGHT if name == "recent_boosting" else 0.0
-        lately = recency(len(outcome), settings.pop("half_life_count"), floor)[taken]
-        weight = weight * lately
-        taken, weight = taken[lately >= LEAST_WEIGHT], weight[lately >= LEAST_WEIGHT]
-    features, outcome = features.iloc[taken], outcome[taken]
+    known = np.arange(len(outcome)) if known is None else known
+    taken, weight = weighed(name, len(known), settings)
+    features, outcome = features.iloc[known[taken]], outcome[known[taken]]
     sees_arrivals = settings.pop("arrivals", False)
     if name in CANDIDATES and name not in SEE_CONTEXT:
         hidden = context.LEVELS if sees_arrivals else context.NAMES
@@ -255,6 +256,20 @@ def fit(
     given = {} if (weight == 1).all() else {"sample_weight": weight}
     model.named_steps["model"].fit(inputs, outcome, **given)
     return Model((model,)), time.process_time() - started
+
+
+def weighed(name: str, count: int, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the rows out of `count` that a fit takes, and how much each counts.
+
+    Takes `half_life_count` out of the settings.
+    """
+    taken, weight = sample(count)
+    if "half_life_count" not in settings:
+        return taken, weight
+    floor = OLD_WEIGHT if name == "recent_boosting" else 0.0
+    lately = recency(count, settings.pop("half_life_count"), floor)[taken]
+    counts = lately >= LEAST_WEIGHT
+    return taken[counts], (weight * lately)[counts]
 
 
 def chance(model: Model, features: pd.DataFrame) -> np.ndarray:

@@ -64,10 +64,11 @@ def origin(
     searched: Searched = SEARCHED,
 ) -> Rolled:
     """Every candidate on every period. features: in time order; searched: settings to try."""
-    tried = [(name, n) for name in needed(names) for n in range(len(searched.get(name, [None])))]
+    settings = {name: searched.get(name, [None]) for name in needed(names)}
+    tried = [(name, n) for name, found in settings.items() for n in range(len(found))]
     jobs = [(name, n, period) for period in periods for name, n in tried]
     tasks = (
-        delayed(fit_and_judge)(name, features, outcome, period, searched.get(name, [None])[n])
+        delayed(fit_and_judge)(name, features, outcome, period, settings[name][n])
         for name, n, period in jobs
     )
     results = Parallel(n_jobs=-1, return_as="generator")(tasks)
@@ -104,8 +105,7 @@ def fit_and_judge(
     settings: Settings | None = None,
 ) -> tuple[np.ndarray, float]:
     """Chances of the period's rows and the fit's processor seconds."""
-    known = period.known
-    model, seconds = models.fit(name, features.iloc[known], outcome[known], settings)
+    model, seconds = models.fit(name, features, outcome, settings, period.known)
     return models.chance(model, features.iloc[period.rows]), seconds
 
 

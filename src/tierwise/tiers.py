@@ -174,17 +174,22 @@ def way_of(score: np.ndarray, shares: dict[str, float]) -> tuple[str, str]:
     """(the way to give tiers, the reason): told before any later outcome, by sizes alone.
 
     score: of earlier rows in time order, each by a model that had not seen it. Cuts from their
-    first half are tried on the second. Frozen cuts promise a rate and are taken where the sizes
-    stay within five points of the plan; where scores follow a level that moves, only ranks within
-    the list now open keep tier A as long as the team can work.
+    first half are tried on the second. Frozen cuts promise a rate and are taken where no size
+    leaves the plan by more than five points, or by more than luck explains with so few rows: two
+    standard errors of the difference between two independent shares. Where scores follow a level
+    that moves, only ranks within the list now open keep tier A as long as the team can work.
     """
     half = len(score) // 2
-    names = list(shares)
+    if half == 0:
+        return RANKED, "fewer than two earlier rows say nothing about cuts"
+    names, planned = list(shares), np.array(list(shares.values()))
     tried = assign(score[half:], cuts(score[:half], shares), names[-1])
-    off = max(abs(float(np.mean(tried == name)) - shares[name]) for name in names)
-    if off <= SIZE_TOLERANCE_SHARE:
-        return FROZEN, f"on earlier rows no tier left its planned share by more than {off:.0%}"
-    return RANKED, f"on earlier rows cuts would have left the planned shares by {off:.0%}"
+    off = np.abs([float(np.mean(tried == name)) for name in names] - planned)
+    error = np.sqrt(planned * (1 - planned) * (1 / half + 1 / (len(score) - half)))
+    by = f"{off.max():.0%}"
+    if (off <= np.maximum(SIZE_TOLERANCE_SHARE, 2 * error)).all():
+        return FROZEN, f"on earlier rows no tier left its planned share by more than {by}"
+    return RANKED, f"on earlier rows cuts would have left the planned shares by {by}"
 
 
 def given(
