@@ -82,6 +82,14 @@ def looks(
     return rows[is_open(statuses, rows["deal_id"], rows["as_of"])].reset_index(drop=True)
 
 
+def open_at(deals: pd.DataFrame, statuses: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """The deals that stand open at one instant, as far as is known then: columns as of `looks`."""
+    there = ex.known_before(deals, as_of, "known_at")
+    rows = deals.loc[there, ["deal_id", "organization_id", "person_id"]].assign(as_of=as_of)
+    rows = rows.astype({"as_of": "datetime64[us]"}).reset_index(drop=True)
+    return rows[is_open(statuses, rows["deal_id"], rows["as_of"])].reset_index(drop=True)
+
+
 def spread(deal_id: pd.Series) -> np.ndarray:
     """A number from 0 to 1 per deal that is always the same and follows nothing."""
     return pd.util.hash_array(deal_id.to_numpy("uint64")) / 2.0**64

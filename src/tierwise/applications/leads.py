@@ -260,6 +260,29 @@ def still_open(part: Path, question: dict[str, Any], until: pd.Timestamp) -> pd.
     return rows.join(custom(deals, question), on="deal_id").reset_index(drop=True)
 
 
+def at_hour(part: Path, question: dict[str, Any], as_of: pd.Timestamp) -> pd.DataFrame:
+    """All deals of one partition that are open now: entity_id, as_of, owner_id, then columns."""
+    deals, changes = snapshot.read(part, "deals"), snapshot.read(part, "deal_changes")
+    rows = lifecycle.open_at(deals, lifecycle.statuses(changes), as_of)
+    rows = rows.assign(owner_id=crm.owner(changes, rows), entity_id=rows["deal_id"].astype(str))
+    told = rows[["entity_id", "as_of", "owner_id"]]
+    return told.join(known(part, deals, changes, rows, question))
+
+
+def history(part: Path, question: dict[str, Any], until: pd.Timestamp) -> pd.DataFrame:
+    """deal_id, as_of, outcome and when it was known of all looks of one partition, as in `build`.
+
+    The outcome is missing where the horizon is not over.
+    """
+    deals, changes = snapshot.read(part, "deals"), snapshot.read(part, "deal_changes")
+    statuses = lifecycle.statuses(changes)
+    rows = entities(deals, statuses, question, until)
+    found = lifecycle.outcome(statuses, rows, question["outcome_horizon_days"], until)
+    found = rows[["deal_id", "as_of"]].join(found)
+    found = found[found["excluded"] != lifecycle.ENDED_BEFORE].drop(columns="excluded")
+    return found.assign(outcome_known_at=found["outcome_known_at"].where(found["outcome"].notna()))
+
+
 def entities(
     deals: pd.DataFrame, statuses: pd.DataFrame, question: dict[str, Any], until: pd.Timestamp
 ) -> pd.DataFrame:
