@@ -48,3 +48,27 @@ def pytest_xdist_make_scheduler(config, log):
 
     config.option.loadscopereorder = False  # or the files with the most tests would go first
     return LongestFirst(config, log)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """A small simulated world and its snapshots, to be read only; see hourly_world.py."""
+    import hourly_world
+
+    return hourly_world.laid_out(tmp_path_factory.mktemp("hour"))
+
+
+@pytest.fixture(scope="session")
+def made(folder):
+    """Its examples and their columns."""
+    import hourly_world
+
+    return hourly_world.examined(folder)
+
+
+@pytest.fixture(scope="session", params=["logistic_regression", "recent_boosting"])
+def scorer(request, folder, made):
+    """What scores an hour of it, with each of two models."""
+    import hourly_world
+
+    return hourly_world.scorer_of(request.param, folder, *made)

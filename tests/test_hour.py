@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from crm import write_parquet
+from hourly_world import SHARES, last_hour
 from test_leads import QUESTION
 from tierwise import (
-    calibration,
-    card,
     context,
     contributions,
     dataset,
@@ -21,68 +20,10 @@ from tierwise import (
     scoring,
     snapshot,
     tiers,
-    words,
 )
 from tierwise.applications import leads
 from tierwise.applications import table as table_application
 from tierwise.files import InputError
-from tierwise.simulation import world
-from tierwise.simulation.settings import Settings
-
-SHARES = {"A": 0.2, "B": 0.3, "C": 0.5}
-LEAKS = ["closing_note_length_count", "final_discount_share", "lost_reason"]
-NAMES = ["logistic_regression", "recent_boosting"]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """raw: tables of a small simulated world; one, many: snapshots in one and several parts."""
-    root = tmp_path_factory.mktemp("hour")
-    world.write(root / "raw", Settings(deals_count=500))
-    snapshot.fetch(root / "raw", root / "one")
-    snapshot.fetch(root / "raw", root / "many", partition_rows_count=12_000)
-    assert len(snapshot.parts(root / "many")) > 3
-    return root
-
-
-@pytest.fixture(scope="module")
-def made(folder):
-    """Examples and columns of all that is known, as build_features makes them."""
-    examples, columns, _ = leads.build(leads.read(folder / "one", QUESTION), QUESTION)
-    columns = columns.drop(columns=LEAKS)  # as the leak guard would
-    features, _ = dataset.ready(columns, examples["as_of"], examples["entity_id"])
-    times = context.columns(examples["as_of"], examples["outcome_known_at"], examples["outcome"])
-    return examples, features.join(times)
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def scorer(request, folder, made):
-    """As `hour.scorer` gives it, of a model fitted here."""
-    examples, features = made
-    model, _ = models.fit(request.param, features, examples["outcome"].to_numpy())
-    calibrator = calibration.straight("sigmoid", -0.1, 0.9)
-    place = folder / request.param
-    place.mkdir()
-    onnx = export.to_onnx(model, calibrator, features)
-    (place / "model.onnx").write_bytes(onnx)
-    (place / "model.skops").write_bytes(export.to_skops(model, calibrator))
-    names = [item.name for item in scoring.session(onnx).get_inputs()]
-    shown = {"columns": card.columns(features[names]), "tiers_by": tiers.RANKED}
-    shown |= {"tier_shares": SHARES, "tier_cuts_score": {}}
-    kept = [{"column": name} for name in features if name not in context.NAMES]
-    built = {"columns": kept, "quarantined": [], "left_out": left_out(folder, features)}
-    said = words.dictionary(names, {}, [])
-    return hour.Scorer("leads", leads, QUESTION, place, shown, built, features[names], said)
-
-
-def left_out(folder, features):
-    part = snapshot.parts(folder / "one")[0]
-    now = leads.at_hour(part, QUESTION, last_hour(folder))
-    return [{"column": name} for name in now.columns[3:] if name not in features]
-
-
-def last_hour(folder):
-    return hour.full_hour(pd.Timestamp(snapshot.about(folder / "one")["data_until"]))
 
 
 def batch(scorer, folder, tables="one", **options):
@@ -267,6 +208,7 @@ def test_the_times_of_an_hour_are_those_that_an_example_of_that_hour_would_have(
         {},
         features,
         {},
+        "",
     )
     at = len(examples) * 2 // 3
     as_of = examples["as_of"].iloc[at]
@@ -277,7 +219,7 @@ def test_the_times_of_an_hour_are_those_that_an_example_of_that_hour_would_have(
 
 
 def test_a_model_that_does_not_look_at_the_times_needs_no_history(folder):
-    fake = hour.Scorer("leads", None, QUESTION, folder, {"columns": []}, {}, None, {})
+    fake = hour.Scorer("leads", None, QUESTION, folder, {"columns": []}, {}, None, {}, "")
     assert hour.surroundings(fake, folder / "one", last_hour(folder)) == {}
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from tierwise.service.key_commands import keys
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -21,6 +23,7 @@ app = typer.Typer(
         "The second line leaves the verdict in reports/my_leads/validate_tiers.html."
     ),
 )
+app.add_typer(keys, name="keys")
 
 
 def column(text: str, *names: str) -> Any:
@@ -118,6 +121,58 @@ def fetch(
         f"changes of deals known until {about['data_until']} UTC.",
         file=sys.stderr,
     )
+
+
+@app.command()
+def score(
+    application: Annotated[
+        str, typer.Argument(metavar="APPLICATION", help="A name below `hourly:` in params.yaml.")
+    ],
+    as_of: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="A full hour (UTC if no zone is given), now or latest."),
+    ] = "now",
+) -> None:
+    """Score all open rows of one hour and write the call lists.
+
+    The model in exports/APPLICATION is verified first, the columns are checked against its card.
+    Leaves batch.parquet, the ledger and lists/current/ in data/scores/APPLICATION. An hour that was
+    scored already stays as it is. `latest` is the last full hour that the tables know of.
+
+    \b
+    Examples:
+      tierwise score leads
+      tierwise score leads --as-of latest
+    """
+    from tierwise import delivery
+    from tierwise.files import project_root
+
+    done = delivery.score(project_root(), application, as_of)
+    print(delivery.sentence(done), file=sys.stderr)
+
+
+@app.command()
+def serve(
+    application: Annotated[
+        str, typer.Argument(metavar="APPLICATION", help="A section of params.yaml.")
+    ],
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="NUMBER", help="On which port.")] = 8000,
+) -> None:
+    """Give scores by HTTP. Whoever asks needs a key of `tierwise keys create`.
+
+    POST /v1/score, GET /v1/deals/ID/history, /v1/model, /v1/health, /v1/metrics and
+    /v1/openapi.json. The key stands in the header `Authorization: Bearer KEY`.
+
+    \b
+    Example:
+      tierwise keys create --scope score --scope read
+      tierwise serve leads --port 8000
+    """
+    from tierwise.service import app as service
+    from tierwise.service import serving
+
+    service.run(serving.serving(application), host, port)
 
 
 @app.command()

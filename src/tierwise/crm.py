@@ -31,6 +31,14 @@ NOBODY = -(2**62)  # no id has 19 digits
 PROFILE = {"organizations": ["industry", "country", "employees_count"], "persons": ["job_title"]}
 
 
+def contents(raw: dict[str, Any]) -> pd.DataFrame:
+    """What came in, per table: table, rows_count, copies_count, late_share, last_known_at."""
+    shown = ["rows_count", "copies_count", "late_share", "last_known_at"]
+    rows = [{"table": name, **figures} for name, figures in raw["tables"].items()]
+    found = pd.DataFrame(rows)[["table", *shown]].astype({"late_share": "float64"})
+    return found.assign(last_known_at=found["last_known_at"].str[:16].str.replace("T", " "))
+
+
 def custom_fields(deals: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Source and custom fields by deal, as they are now. InputError for one called like `names`."""
     contract = [name for name in tables.CONTRACTS["deals"].columns if name != "source"]

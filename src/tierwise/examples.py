@@ -68,6 +68,11 @@ def earlier(one: Any, other: Any) -> pd.Series:
     return one < other
 
 
+def is_older(instant: pd.Timestamp, as_of: pd.Timestamp, hours: float) -> bool:
+    """Does the instant lie more than so many hours before the as-of time?"""
+    return as_of - instant > pd.Timedelta(hours=hours)
+
+
 def share_later(times: pd.Series, as_of: pd.Series) -> float:
     """Share of the known `times` that lie after their row's as-of time; 0.0 where none is known."""
     known = times.notna() & as_of.notna()
@@ -231,6 +236,12 @@ def label(instant: Any) -> str:
 def days_between(earlier: pd.Series, as_of: pd.Series) -> pd.Series:
     """Days from a date to the as-of time as float32, negative for dates still to come."""
     return ((as_of - earlier) / pd.Timedelta(days=1)).astype("float32")
+
+
+def days_earlier(as_of: pd.Series, days: pd.Series) -> pd.Series:
+    """The instant so many days before each as-of time, missing where the days are."""
+    away = pd.to_timedelta(days.astype("float64"), unit="D")
+    return (as_of - away).astype("datetime64[us]")
 
 
 def days_passed(start: pd.Series, end: pd.Series) -> np.ndarray:

@@ -42,6 +42,18 @@ def project_root(start: Path | None = None) -> Path:
     )
 
 
+def params(root: Path) -> dict[str, Any]:
+    """All of params.yaml; {} where it holds no names. Raises InputError where it is no YAML."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        found = YAML(typ="safe").load(root / "params.yaml")
+    except YAMLError as error:
+        raise InputError(f"params.yaml is not valid YAML: {error}. Correct it there.") from error
+    return found if isinstance(found, dict) else {}
+
+
 def metrics_path(application: str, step: str) -> Path:
     """metrics/<application>/<step>.json, the figures that reports claim."""
     return project_root() / "metrics" / application / f"{step}.json"

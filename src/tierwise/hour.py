@@ -36,13 +36,17 @@ from tierwise import examples as ex
 from tierwise.files import InputError
 
 REASONS_COUNT = 3
+TOLD = ["entity_id", "as_of", "owner_id", "last_touch_at", "value_eur"]
 CHECKED_COUNT = 20_000  # rows of a partition that are looked at for strange values
 BATCH_COLUMNS = ["entity_id", "owner_id", "rank", "tier", "chance", "score"]
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """What an hour needs beside the tables. learned: rows that the model has learned from."""
+    """What an hour needs beside the tables.
+
+    learned: rows that the model has learned from. version: of the data and of the export.
+    """
 
     application: str
     module: ModuleType
@@ -52,6 +56,7 @@ class Scorer:
     built: dict[str, Any]
     learned: pd.DataFrame
     wordings: dict[str, words.Wording]
+    version: str
 
 
 def scorer(application: str, module: ModuleType, params: dict[str, Any]) -> Scorer:
@@ -78,7 +83,8 @@ def scorer(application: str, module: ModuleType, params: dict[str, Any]) -> Scor
     built = files.read_json(files.metrics_path(application, "build_features"))
     question = params["build_features"]["question"]
     learned = features.loc[past, names]
-    return Scorer(application, module, question, folder, card, built, learned, said)
+    version = f"{card['data_version']}.{files.sha256(folder / 'SHA256SUMS')[:12]}"
+    return Scorer(application, module, question, folder, card, built, learned, said, version)
 
 
 def full_hour(instant: pd.Timestamp) -> pd.Timestamp:
@@ -98,8 +104,8 @@ def batch(
     """All open rows of the hour, best first, and what was noted: data_until, rows_count, ...
 
     Columns: entity_id, owner_id (missing: nobody), rank (from 1), tier ("" where the card gives
-    none), chance, score, reason_1 ... reason_3 ("" for none), last_touch_at. Of equal scores the
-    lower entity_id ranks first. tables: a snapshot.
+    none), chance, score, last_touch_at, value_eur, reason_1 ... reason_3 ("" for none). Of equal
+    scores the lower entity_id ranks first. tables: a snapshot.
     """
     about = snapshot.about(tables)
     with tempfile.TemporaryDirectory(dir=tables.parent, prefix=".hour.") as folder:
@@ -140,7 +146,7 @@ def columns_of(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of one partition, and the model's columns for them."""
     rows = files.read_parquet(path)
-    told, columns = rows[["entity_id", "as_of", "owner_id"]], rows.iloc[:, 3:]
+    told, columns = rows[TOLD], rows.drop(columns=TOLD)
     if new_columns == "refuse":
         likeness.refuse_new(list(columns), scorer.built)
     return told, likeness.prepared(with_times(columns, around), scorer.card)
@@ -149,23 +155,13 @@ def columns_of(
 def scored(
     scorer: Scorer, path: Path, around: dict[str, float], new_columns: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """entity_id, owner_id, score, chance, last_touch_at, part, place; and columns for a check."""
+    """What is told of each row, score, chance, part and place; and columns for a check."""
     told, columns = columns_of(scorer, path, around, new_columns)
     model = scoring.session(scorer.folder / "model.onnx")
     found = told.drop(columns="as_of").join(scoring.score(model, columns))
-    found["last_touch_at"] = last_touch(path, told["as_of"])
     found["part"], found["place"] = path.name, np.arange(len(found))
     step = max(1, len(columns) // CHECKED_COUNT)
     return found, columns.iloc[::step]
-
-
-def last_touch(path: Path, as_of: pd.Series) -> pd.Series:
-    """When somebody of us was last in contact with each row, missing where nobody was."""
-    rows = files.read_parquet(path)
-    if "contact_recency_days" not in rows:
-        return pd.Series(pd.NaT, as_of.index).astype("datetime64[us]")
-    away = pd.to_timedelta(rows["contact_recency_days"].astype("float64"), unit="D")
-    return (as_of - away).dt.floor("min").astype("datetime64[us]")
 
 
 def refuse_strange(scorer: Scorer, checked: list[pd.DataFrame]) -> None:

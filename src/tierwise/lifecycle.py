@@ -120,6 +120,18 @@ def outcome(
     return pd.DataFrame({"outcome": won, "outcome_known_at": known_at, "excluded": excluded})
 
 
+def history(
+    statuses: pd.DataFrame, rows: pd.DataFrame, horizon_days: float, until: pd.Timestamp
+) -> pd.DataFrame:
+    """deal_id, as_of, outcome and outcome_known_at of looks; both missing until a horizon is over.
+
+    Looks at deals that had ended already, which was entered later, are left out, as in learning.
+    """
+    found = rows[["deal_id", "as_of"]].join(outcome(statuses, rows, horizon_days, until))
+    found = found[found["excluded"] != ENDED_BEFORE].drop(columns="excluded")
+    return found.assign(outcome_known_at=found["outcome_known_at"].where(found["outcome"].notna()))
+
+
 def inherited(contacts: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     """Contacts of deals that were merged, as those of the survivor from the merge on, and so on.
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tierwise.files import STEPS, InputError, project_root, write_text
+from tierwise.files import STEPS, InputError, params, project_root, write_text
 
 OUR_ERRORS = ("InputError", "TableError")  # their text is the message: the class says nothing more
 KERNEL_ENVIRONMENT = {
@@ -61,14 +61,7 @@ def known_steps(root: Path) -> list[str]:
 
 def read_params(root: Path) -> dict[str, Any]:
     """application -> step -> parameter -> value, from params.yaml."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        params = YAML(typ="safe").load(root / "params.yaml")
-    except YAMLError as error:
-        raise InputError(f"params.yaml is not valid YAML: {error}. Correct it there.") from error
-    applications = params.get("applications") if isinstance(params, dict) else None
+    applications = params(root).get("applications")
     if not isinstance(applications, dict):
         raise InputError(
             f"params.yaml must hold `applications:` and below it their names, not {applications!r}."

@@ -11,10 +11,11 @@ number or a time, or is a word in place of a listed one; of any other text the l
 import re
 import warnings
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, ValidationError
 
 from tierwise.files import InputError
 
@@ -24,6 +25,8 @@ with warnings.catch_warnings():  # where pyspark is installed, pandera loads it 
     from pandera.errors import SchemaErrors
 # pandera tries again at its first check
 warnings.filterwarnings("ignore", "PySpark does not yet fully support", FutureWarning)
+
+Model = TypeVar("Model", bound=BaseModel)
 
 TYPES = {  # a contract's type -> what a person calls it
     "int64": "whole number",
@@ -206,3 +209,18 @@ def shown(
         example({key: row[key] for key in keys}, column, row[column], rule)
         for row in first.to_dict("records")
     ]
+
+
+def fitting(kind: type[Model], values: dict[str, Any], place: str, way_out: str) -> Model:
+    """Settings of params.yaml, checked. Raises InputError for the first that breaks a rule.
+
+    place: where they stand in params.yaml, such as question.
+    """
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join([place, *map(str, first["loc"])])
+        raise InputError(
+            f"params.yaml, {where}: {first['msg']}; it is {first['input']!r}. {way_out}"
+        ) from None

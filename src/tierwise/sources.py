@@ -19,7 +19,7 @@ import duckdb
 from tqdm import tqdm
 
 from tierwise import casts
-from tierwise.files import InputError
+from tierwise.files import InputError, params
 from tierwise.tables import CONTRACTS, must_all_be_there
 
 MEMORY = "2GB"  # DuckDB's share; beyond it sorts and joins use the disk
@@ -37,20 +37,13 @@ def named(root: Path, application: str) -> str | Path:
 
     Raises InputError for a name that suits no folder: its snapshot would be written elsewhere.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", application):
         raise InputError(
             f"Application {application!r} below `tables:` in params.yaml must be lower-case "
             "letters, digits and _, at most 40, starting with a letter: it names a folder. For "
             "example my_leads."
         )
-    try:
-        params = YAML(typ="safe").load(root / "params.yaml")
-    except YAMLError as error:
-        raise InputError(f"params.yaml is not valid YAML: {error}. Correct it there.") from error
-    tables = params.get("tables") if isinstance(params, dict) else None
+    tables = params(root).get("tables")
     tables = tables if isinstance(tables, dict) else {}
     section = tables.get(application)
     source = section.get("source") if isinstance(section, dict) else None

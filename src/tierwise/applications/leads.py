@@ -27,12 +27,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from tierwise import crm, engine, files, lifecycle, snapshot
+from tierwise import crm, engine, files, lifecycle, refusals, snapshot
+from tierwise import examples as ex
 from tierwise import features as ft
 from tierwise.files import InputError
 
+contents = crm.contents
+HERE = "src/tierwise/applications/leads.py"
 Days = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 ROW_COLUMNS = ["deal_id", "as_of", "outcome", "outcome_known_at", "owner_id", "excluded"]
 Families = dict[str, list[ft.Feature]]
@@ -107,22 +110,13 @@ class Question(BaseModel, extra="forbid", strict=True):
 
 def checked(question: dict[str, Any]) -> dict[str, Any]:
     """The question as it is. Raises InputError for the first thing that can't be asked."""
-    try:
-        Question(**question)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(
-            f"params.yaml, question.{place}: {first['msg']}; it is {first['input']!r}. See the "
-            "comments at the head of src/tierwise/applications/leads.py."
-        ) from None
+    refusals.fitting(Question, question, "question", f"See the comments at the head of {HERE}.")
     for name in ("lookback_days", "stages"):
         refuse(name, [item for item in question[name] if question[name].count(item) > 1], "twice")
     types = [*question["effort"], *question["value"]]
     refuse("effort and value", [item for item in types if types.count(item) > 1], "twice")
-    refuse(
-        "effort and value", [item for item in types if item in crm.OWN_NAMES], "as a type of event"
-    )
+    own = [item for item in types if item in crm.OWN_NAMES]
+    refuse("effort and value", own, "as a type of event")
     return question
 
 
@@ -164,14 +158,6 @@ def read(source: Path, question: dict[str, Any]) -> dict[str, Any]:
 def size(raw: dict[str, Any]) -> tuple[str, int]:
     """What the first card of the report counts."""
     return "deals in the tables", raw["tables"]["deals"]["rows_count"]
-
-
-def contents(raw: dict[str, Any]) -> pd.DataFrame:
-    """What came in, per table: table, rows_count, copies_count, late_share, last_known_at."""
-    shown = ["rows_count", "copies_count", "late_share", "last_known_at"]
-    rows = [{"table": name, **figures} for name, figures in raw["tables"].items()]
-    found = pd.DataFrame(rows)[["table", *shown]].astype({"late_share": "float64"})
-    return found.assign(last_known_at=found["last_known_at"].str[:16].str.replace("T", " "))
 
 
 def dated(question: dict[str, Any]) -> list[str]:
@@ -246,8 +232,7 @@ def examine(part: Path, question: dict[str, Any], until: pd.Timestamp) -> pd.Dat
     deals, changes = snapshot.read(part, "deals"), snapshot.read(part, "deal_changes")
     statuses = lifecycle.statuses(changes)
     rows = entities(deals, statuses, question, until)
-    horizon = question["outcome_horizon_days"]
-    rows = rows.join(lifecycle.outcome(statuses, rows, horizon, until))
+    rows = rows.join(lifecycle.outcome(statuses, rows, question["outcome_horizon_days"], until))
     rows = rows.assign(owner_id=crm.owner(changes, rows))
     return rows[ROW_COLUMNS].join(known(part, deals, changes, rows, question))
 
@@ -261,26 +246,24 @@ def still_open(part: Path, question: dict[str, Any], until: pd.Timestamp) -> pd.
 
 
 def at_hour(part: Path, question: dict[str, Any], as_of: pd.Timestamp) -> pd.DataFrame:
-    """All deals of one partition that are open now: entity_id, as_of, owner_id, then columns."""
+    """All deals of one partition that are open now: what a list tells of them, then columns.
+
+    Told: entity_id, as_of, owner_id, last_touch_at (latest contact by us) and value_eur.
+    """
     deals, changes = snapshot.read(part, "deals"), snapshot.read(part, "deal_changes")
     rows = lifecycle.open_at(deals, lifecycle.statuses(changes), as_of)
     rows = rows.assign(owner_id=crm.owner(changes, rows), entity_id=rows["deal_id"].astype(str))
-    told = rows[["entity_id", "as_of", "owner_id"]]
-    return told.join(known(part, deals, changes, rows, question))
+    columns = known(part, deals, changes, rows, question)
+    touched = ex.days_earlier(rows["as_of"], columns["contact_recency_days"]).dt.floor("min")
+    told = rows[["entity_id", "as_of", "owner_id"]].assign(last_touch_at=touched)
+    return told.assign(value_eur=columns["value_last"].astype("float64")).join(columns)
 
 
 def history(part: Path, question: dict[str, Any], until: pd.Timestamp) -> pd.DataFrame:
-    """deal_id, as_of, outcome and when it was known of all looks of one partition, as in `build`.
-
-    The outcome is missing where the horizon is not over.
-    """
-    deals, changes = snapshot.read(part, "deals"), snapshot.read(part, "deal_changes")
-    statuses = lifecycle.statuses(changes)
-    rows = entities(deals, statuses, question, until)
-    found = lifecycle.outcome(statuses, rows, question["outcome_horizon_days"], until)
-    found = rows[["deal_id", "as_of"]].join(found)
-    found = found[found["excluded"] != lifecycle.ENDED_BEFORE].drop(columns="excluded")
-    return found.assign(outcome_known_at=found["outcome_known_at"].where(found["outcome"].notna()))
+    """All looks of one partition, as in `build`; see `lifecycle.history`."""
+    statuses = lifecycle.statuses(snapshot.read(part, "deal_changes"))
+    rows = entities(snapshot.read(part, "deals"), statuses, question, until)
+    return lifecycle.history(statuses, rows, question["outcome_horizon_days"], until)
 
 
 def entities(

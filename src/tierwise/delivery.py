@@ -1,0 +1,198 @@
+"""Hand an hour out: the batch as Parquet, the ledger, a call list for each representative.
+
+    data/scores/<application>/batch.parquet    the latest hour with everything, replaced as a whole
+    data/scores/<application>/ledger/          every score that was ever given, see ledger.py
+    data/scores/<application>/lists/current/   CSV, Excel and page of each, see calls/
+
+The ledger comes before the lists: a list that nobody remembers could never be judged. An hour that
+stands in the ledger is not scored again, its lists are written anew from the batch.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, Field
+
+from tierwise import (
+    applications,
+    batches,
+    exploration,
+    files,
+    hour,
+    ledger,
+    refusals,
+    snapshot,
+)
+from tierwise import examples as ex
+from tierwise.calls import lists
+from tierwise.files import InputError
+
+# Drawn anew each day, a deal would follow its tier on all other days of its life, and what became
+# of it would say little about deals that nobody puts first.
+FOR_LIFE = pd.Timestamp(0)
+Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+REASONS = [f"reason_{number}" for number in range(1, hour.REASONS_COUNT + 1)]
+LISTED = ["owner_id", "rank", "tier", "chance", *REASONS, "last_touch_at", "flag", "value_eur"]
+
+
+class Asked(BaseModel, extra="forbid", strict=True):
+    """A section below `hourly:` in params.yaml."""
+
+    exploration_share: Share
+    holdout_share: Share
+    room_share: Annotated[float, Field(gt=0, le=1)]
+    salt: Annotated[str, Field(min_length=1)]
+    explained_count: Annotated[int, Field(ge=0)]
+    new_columns: Literal["refuse", "ignore"]
+    stale_after_hours: Annotated[float, Field(gt=0)]
+
+
+def asked(settings: dict[str, Any], application: str) -> Asked:
+    """The settings, checked. Raises InputError for the first that breaks a rule."""
+    way_out = f"There must be {', '.join(Asked.model_fields)}."
+    return refusals.fitting(Asked, settings, f"hourly.{application}", way_out)
+
+
+def score(root: Path, application: str, as_of: str) -> dict[str, Any]:
+    """Score and hand out an hour of an application of this project; see `deliver`."""
+    content = files.params(root)
+    hourly = content.get("hourly") or {}
+    if application not in hourly:
+        raise InputError(
+            f"params.yaml has no hourly.{application}; below `hourly:` there are "
+            f"{', '.join(hourly) or 'none'}. README.md shows such a section."
+        )
+    settings = asked(hourly[application], application)
+    section = content.get("applications", {}).get(application)
+    if section is None:
+        raise InputError(
+            f"params.yaml has hourly.{application}, but no applications.{application}."
+        )
+    scorer = hour.scorer(application, applications.of(section["build_features"]["kind"]), section)
+    tables = root / section["build_features"]["source"]
+    folder = root / "data" / "scores" / application
+    return deliver(scorer, tables, instant(as_of, tables), settings, folder)
+
+
+def instant(text: str, tables: Path) -> pd.Timestamp:
+    """The full hour that is meant: now, latest, or a time. Raises InputError for anything else."""
+    if text == "now":
+        return hour.full_hour(pd.Timestamp.now("UTC"))
+    if text == "latest":
+        return hour.full_hour(pd.Timestamp(snapshot.about(tables)["data_until"]))
+    try:
+        found = pd.Timestamp(text)
+    except ValueError:
+        found = pd.NaT
+    if found is pd.NaT:
+        raise InputError(
+            f"--as-of is now, latest or a time such as 2026-11-26T13:00, not {text!r}."
+        )
+    return hour.full_hour(found)
+
+
+def deliver(
+    scorer: hour.Scorer, tables: Path, as_of: pd.Timestamp, settings: Asked, folder: Path
+) -> dict[str, Any]:
+    """Score the hour, unless the ledger has it, and hand it out; what was done, for a message.
+
+    Raises InputError before anything is written where tables are too old or columns changed.
+    """
+    place = folder / "batch.parquet"
+    is_there = as_of in set(ledger.hours(folder / "ledger")["scored_at"])
+    if is_there and place.is_file():
+        rows = files.read_parquet(place)
+        if (rows["scored_at"] == as_of).all():
+            return told(rows, written(scorer, folder, rows, as_of), as_of, False)
+    if is_there:
+        raise InputError(
+            f"{ex.label(as_of)} was scored already and {place} holds another hour. Nothing was "
+            "changed: the ledger keeps what it has."
+        )
+    refuse_stale(tables, as_of, settings.stale_after_hours)
+    rows, _ = hour.batch(
+        scorer,
+        tables,
+        as_of,
+        explained_count=settings.explained_count,
+        new_columns=settings.new_columns,
+    )
+    if rows.empty:
+        raise InputError(f"No {scorer.card['entity']} is open at {ex.label(as_of)}.")
+    rows = flagged(rows.assign(scored_at=as_of, model_version=scorer.version), settings)
+    files.write_parquet(place, rows)
+    ledger.append(folder / "ledger", remembered(rows))
+    return told(rows, written(scorer, folder, rows, as_of), as_of, True)
+
+
+def written(scorer: hour.Scorer, folder: Path, rows: pd.DataFrame, as_of: pd.Timestamp) -> Path:
+    """The folder of the call lists of these rows."""
+    is_simulated = bool(scorer.card["simulated"])
+    return lists.write(folder / "lists", listed(rows), as_of, simulated=is_simulated)
+
+
+def refuse_stale(tables: Path, as_of: pd.Timestamp, hours: float) -> None:
+    until = pd.Timestamp(snapshot.about(tables)["data_until"])
+    if ex.is_older(until, as_of, hours):
+        raise InputError(
+            f"The tables know nothing after {ex.label(until)} UTC; scores of {ex.label(as_of)} "
+            f"need tables that are at most stale_after_hours ({hours:g}) older. Fetch them again, "
+            "or give --as-of latest."
+        )
+
+
+def flagged(rows: pd.DataFrame, settings: Asked) -> pd.DataFrame:
+    """With flag, propensity, worked, shown, and place: the order of the list, 0 if held out.
+
+    worked: it stands in the part of the list that its owner is expected to work on.
+
+    rank and tier stay those of the score, for the holdout too: the ledger must know what was kept
+    from it.
+    """
+    deals = rows.assign(deal_id=rows["entity_id"].astype("int64"))
+    out = exploration.holdout(deals["deal_id"], settings.holdout_share, settings.salt)
+    queue = deals.loc[~out, ["deal_id", "rank", "owner_id"]]
+    shares = settings.exploration_share, settings.salt, settings.room_share
+    shown = exploration.order(queue, FOR_LIFE, *shares)
+    explored = shown["explored"].reindex(rows.index, fill_value=False).to_numpy(bool)
+    flag = np.select([out, explored], ["holdout", "exploration"], default="")
+    found = rows.assign(flag=flag.astype(str), shown=~out & (rows["tier"] != ""))
+    found["propensity"] = shown["propensity"].reindex(rows.index)
+    found["worked"] = shown["in_room"].reindex(rows.index, fill_value=False).to_numpy(bool)
+    found["place"] = shown["rank"].reindex(rows.index, fill_value=0).astype("int64")
+    return found
+
+
+def remembered(rows: pd.DataFrame) -> pd.DataFrame:
+    """The columns of the ledger."""
+    return rows.rename(columns={"entity_id": "deal_id"})[batches.COLUMNS]
+
+
+def listed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The columns of call lists, in the order of places."""
+    found = rows[LISTED].assign(rank=rows["place"].where(rows["place"] > 0).astype("Int64"))
+    found.insert(0, "deal_id", rows["entity_id"].astype("int64"))
+    return found.assign(scored_at=rows["scored_at"])
+
+
+def told(rows: pd.DataFrame, place: Path, as_of: pd.Timestamp, is_new: bool) -> dict[str, Any]:
+    counts = rows["tier"].value_counts()
+    return {
+        "as_of": as_of,
+        "is_new": is_new,
+        "rows_count": len(rows),
+        "tiers": {name: int(counts[name]) for name in sorted(counts.index) if name},
+        "flags": {name: int((rows["flag"] == name).sum()) for name in ("exploration", "holdout")},
+        "lists": place,
+    }
+
+
+def sentence(done: dict[str, Any]) -> str:
+    """What was done, in one line."""
+    tiers = ", ".join(f"{name} {count:,}" for name, count in done["tiers"].items())
+    flags = ", ".join(f"{count:,} {name}" for name, count in done["flags"].items())
+    was = "" if done["is_new"] else " It was scored before; the lists are written anew."
+    counted = f"{done['rows_count']:,} open, {tiers or 'no tiers issued'}; {flags}"
+    return f"{ex.label(done['as_of'])} UTC: {counted}. Lists in {done['lists']}.{was}"

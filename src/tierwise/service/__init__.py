@@ -1,0 +1,1 @@
+"""Scores by HTTP for engineers: `tierwise serve`."""
