@@ -45,7 +45,7 @@ def test_help_teaches_with_an_example(run):
     assert code == 0
     assert "tierwise adopt leads.csv --name my_leads --outcome converted --time created_at" in text
     assert "dvc repro validate_tiers@my_leads" in text
-    for command in ("adopt", "fetch", "score", "serve", "keys", "simulate", "run", "index", "verify"):
+    for command in ("adopt", "fetch", "score", "push", "serve", "keys", "simulate", "run", "index", "verify"):
         assert f"\n  {command} " in text
     assert "..." not in text.split("Commands:")[1]
 

@@ -152,6 +152,34 @@ def score(
 
 
 @app.command()
+def push(
+    application: Annotated[
+        str, typer.Argument(metavar="APPLICATION", help="A name below `pipedrive:`.")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change and write nothing.")
+    ] = False,
+) -> None:
+    """Write tiers, chances and reasons into the CRM.
+
+    Takes the hour that `tierwise score` left. Only what changed is written, most important first,
+    within the day's budget of the API; what is left over comes with the next run. The token comes
+    from the environment variable that params.yaml names.
+
+    \b
+    Example:
+      tierwise push leads --dry-run
+    """
+    from tierwise.connectors import write_back
+    from tierwise.files import project_root
+
+    done = write_back.write_back(project_root(), application, dry_run)
+    for line in write_back.lines(done) if dry_run else []:
+        print(line)
+    print(write_back.sentence(done, dry_run), file=sys.stderr)
+
+
+@app.command()
 def serve(
     application: Annotated[
         str, typer.Argument(metavar="APPLICATION", help="A section of params.yaml.")
