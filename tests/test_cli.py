@@ -45,7 +45,18 @@ def test_help_teaches_with_an_example(run):
     assert code == 0
     assert "tierwise adopt leads.csv --name my_leads --outcome converted --time created_at" in text
     assert "dvc repro validate_tiers@my_leads" in text
-    for command in ("adopt", "fetch", "score", "push", "serve", "keys", "simulate", "run", "index", "verify"):
+    for command in (
+        "adopt",
+        "fetch",
+        "score",
+        "push",
+        "serve",
+        "keys",
+        "simulate",
+        "run",
+        "index",
+        "verify",
+    ):
         assert f"\n  {command} " in text
     assert "..." not in text.split("Commands:")[1]
 
@@ -58,6 +69,18 @@ def test_help_of_adopt_teaches_with_an_example(run, monkeypatch):
     for option in ("--id", "--time", "--known", "--won", "--lost", "--entity", "--day-first"):
         assert option in text
     assert max(map(len, text.splitlines())) <= 84
+
+
+@pytest.mark.parametrize("words", [["score", "leads"], ["push", "leads"], ["serve", "leads"]])
+def test_a_missing_extra_is_one_message_with_the_way_out(words):
+    absent = (
+        "import sys; sys.modules |= dict.fromkeys(['httpx', 'xlsxwriter', 'fastapi', 'starlette'])"
+    )
+    code = f"{absent}; sys.argv = ['tierwise', *{words}]; from tierwise.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "uv sync --extra hourly" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_help_imports_no_heavy_library():

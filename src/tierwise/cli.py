@@ -24,6 +24,7 @@ app = typer.Typer(
     ),
 )
 app.add_typer(keys, name="keys")
+HOURLY = ("httpx", "xlsxwriter", "fastapi", "starlette", "granian", "prometheus_client")
 
 
 def column(text: str, *names: str) -> Any:
@@ -285,6 +286,11 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         app()
+    except ModuleNotFoundError as error:
+        if error.name not in HOURLY:
+            raise
+        print(f"tierwise: needs {error.name}. Run `uv sync --extra hourly`.", file=sys.stderr)
+        sys.exit(1)
     except (ValueError, OSError) as error:
         from tierwise.files import InputError
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from xlsxwriter import Workbook  # here, so that a machine without it stops before an hour is scored
 
 from tierwise.calls.batch import EXPLORATION, REASONS, CallList, heading, sentences
 from tierwise.calls.text import fits_cell, guarded
@@ -97,8 +98,6 @@ def write_excel(path: Path, one: CallList) -> None:
 
     Dated by the hour of the scores, so that equal lists are equal bytes. Needs the extra hourly.
     """
-    from xlsxwriter import Workbook
-
     options = {
         "in_memory": True,
         "strings_to_formulas": False,
