@@ -247,7 +247,9 @@ def test_from_the_ledger_to_what_came_of_it(tmp_path):
     scores = scores.assign(score=scores["chance"], model_version="0123456789ab")
     held_out = scores.index % 5 == 0
     scores["flag"] = np.where(held_out, "holdout", "")
-    scores = scores.assign(shown=~held_out, propensity=np.where(held_out, np.nan, 0.9))
+    scores = scores.assign(
+        shown=~held_out, worked=~held_out, propensity=np.where(held_out, np.nan, 0.9)
+    )
     hours = scores["scored_at"].dt.floor("12h") + pd.Timedelta(hours=11)
     for hour, rows in scores.groupby(hours):
         late = scores.loc[hours < hour].assign(tier="C", chance=0.5)
