@@ -8,6 +8,9 @@ compared: another salt is another experiment.
     holdout    a deal never sees a tier, for its whole life, so that tiers can be measured
     explored   for one UTC day a deal leaves its place and gets one drawn from its whole queue, so
                that we go on learning about deals that the scores put last
+
+A draw belongs to a day. Whoever always gives the same day, as delivery.py does, draws for life:
+where deals stay open for days, one drawn anew each day would follow its tier on all the others.
 """
 
 import datetime as dt
