@@ -43,6 +43,7 @@ COSTS = {
     ("PATCH", "/deals/{id}"): 5,
     ("GET", "/dealFields"): 10,
     ("POST", "/dealFields"): 5,
+    ("GET", "/organizationFields"): 10,
     ("GET", "/persons"): 10,
     ("GET", "/organizations"): 10,
     ("GET", "/activities"): 10,
@@ -123,6 +124,7 @@ class Fake:
         self.tables: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in LISTS}
         self.users: list[dict[str, Any]] = []
         self.fields: list[dict[str, Any]] = [built_in("title", "Title", "varchar")]
+        self.organization_fields = [built_in("name", "Name", "varchar")]
         self.changes: dict[int, list[dict[str, Any]]] = {}
         self.calls: list[Call] = []
         self.arrivals: deque[float] = deque()
@@ -295,6 +297,9 @@ class Fake:
             return {"success": True, "data": self.patched(number, parsed(body))}
         if where == ("GET", "/dealFields"):
             return self.page(dict(enumerate(self.fields)), query, lambda at, _: (at, at))
+        if where == ("GET", "/organizationFields"):
+            fields = dict(enumerate(self.organization_fields))
+            return self.page(fields, query, lambda at, _: (at, at))
         if where == ("POST", "/dealFields"):
             return {"success": True, "data": self.made(parsed(body))}
         if where == ("GET", "/v1/users"):

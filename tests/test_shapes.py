@@ -125,8 +125,8 @@ ONE_RECORD = [  # what one record of fifty has, and the field and rule it is set
         "labels.size",
         "must be a finite number",
     ),
-    ("half a character", {"title": "\ud83d"}, "title", "must be text without halves"),
-    ("a zero byte", {"title": "a\0b"}, "title", "must be text without halves"),
+    ("half a character", {"lost_reason": "\ud83d"}, "lost_reason", "must be text without halves"),
+    ("a zero byte", {"lost_reason": "a\0b"}, "lost_reason", "must be text without halves"),
 ]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tierwise.hourly_commands import hourly
 from tierwise.service.key_commands import keys
 
 app = typer.Typer(
@@ -23,8 +24,13 @@ app = typer.Typer(
         "The second line leaves the verdict in reports/my_leads/validate_tiers.html."
     ),
 )
+app.add_typer(hourly)
 app.add_typer(keys, name="keys")
-HOURLY = ("httpx", "xlsxwriter", "fastapi", "starlette", "granian", "prometheus_client")
+GO_ON_LATER = 75  # what sysexits.h calls a temporary failure: the next run may end well
+HOURLY = (
+    *("httpx", "xlsxwriter", "fastapi", "starlette", "granian", "prometheus_client"),
+    *("apscheduler", "standardwebhooks"),
+)
 
 
 def column(text: str, *names: str) -> Any:
@@ -125,86 +131,6 @@ def fetch(
 
 
 @app.command()
-def score(
-    application: Annotated[
-        str, typer.Argument(metavar="APPLICATION", help="A name below `hourly:` in params.yaml.")
-    ],
-    as_of: Annotated[
-        str,
-        typer.Option(metavar="TIME", help="A full hour (UTC if no zone is given), now or latest."),
-    ] = "now",
-) -> None:
-    """Score all open rows of one hour and write the call lists.
-
-    The model in exports/APPLICATION is verified first, the columns are checked against its card.
-    Leaves batch.parquet, the ledger and lists/current/ in data/scores/APPLICATION. An hour that was
-    scored already stays as it is. `latest` is the last full hour that the tables know of.
-
-    \b
-    Examples:
-      tierwise score leads
-      tierwise score leads --as-of latest
-    """
-    from tierwise import delivery
-    from tierwise.files import project_root
-
-    done = delivery.score(project_root(), application, as_of)
-    print(delivery.sentence(done), file=sys.stderr)
-
-
-@app.command()
-def push(
-    application: Annotated[
-        str, typer.Argument(metavar="APPLICATION", help="A name below `pipedrive:`.")
-    ],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would change and write nothing.")
-    ] = False,
-) -> None:
-    """Write tiers, chances and reasons into the CRM.
-
-    Takes the hour that `tierwise score` left. Only what changed is written, most important first,
-    within the day's budget of the API; what is left over comes with the next run. The token comes
-    from the environment variable that params.yaml names.
-
-    \b
-    Example:
-      tierwise push leads --dry-run
-    """
-    from tierwise.connectors import write_back
-    from tierwise.files import project_root
-
-    done = write_back.write_back(project_root(), application, dry_run)
-    for line in write_back.lines(done) if dry_run else []:
-        print(line)
-    print(write_back.sentence(done, dry_run), file=sys.stderr)
-
-
-@app.command()
-def serve(
-    application: Annotated[
-        str, typer.Argument(metavar="APPLICATION", help="A section of params.yaml.")
-    ],
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="NUMBER", help="On which port.")] = 8000,
-) -> None:
-    """Give scores by HTTP. Whoever asks needs a key of `tierwise keys create`.
-
-    POST /v1/score, GET /v1/deals/ID/history, /v1/model, /v1/health, /v1/metrics and
-    /v1/openapi.json. The key stands in the header `Authorization: Bearer KEY`.
-
-    \b
-    Example:
-      tierwise keys create --scope score --scope read
-      tierwise serve leads --port 8000
-    """
-    from tierwise.service import app as service
-    from tierwise.service import serving
-
-    service.run(serving.serving(application), host, port)
-
-
-@app.command()
 def run(
     step: Annotated[str, typer.Argument(metavar="STEP", help="Such as build_features.")],
     application: Annotated[
@@ -280,7 +206,10 @@ def verify(
 
 
 def main() -> None:
-    """Errors that a user can mend are one message and exit code 1, never a traceback."""
+    """Errors that a user can mend are one message and exit code 1, never a traceback.
+
+    What ends well when it is run again later has exit code 75.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a column name may hold what a terminal lacks
             stream.reconfigure(errors="replace")
@@ -291,10 +220,10 @@ def main() -> None:
             raise
         print(f"tierwise: needs {error.name}. Run `uv sync --extra hourly`.", file=sys.stderr)
         sys.exit(1)
-    except (ValueError, OSError) as error:
-        from tierwise.files import InputError
+    except (ValueError, OSError, RuntimeError) as error:
+        from tierwise.files import InputError, Unfinished
 
-        if not isinstance(error, InputError | OSError):
+        if not isinstance(error, InputError | Unfinished | OSError):
             raise
         print(f"tierwise: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(GO_ON_LATER if isinstance(error, Unfinished) else 1)

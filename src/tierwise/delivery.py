@@ -134,7 +134,8 @@ def written(scorer: hour.Scorer, folder: Path, rows: pd.DataFrame, as_of: pd.Tim
 
 
 def refuse_stale(tables: Path, as_of: pd.Timestamp, hours: float) -> None:
-    until = pd.Timestamp(snapshot.about(tables)["data_until"])
+    about = snapshot.about(tables)
+    until = pd.Timestamp(about.get("read_until", about["data_until"]))
     if ex.is_older(until, as_of, hours):
         raise InputError(
             f"The tables know nothing after {ex.label(until)} UTC; scores of {ex.label(as_of)} "

@@ -27,6 +27,10 @@ class InputError(ValueError):
     """What the user gave can't be used; the message holds the rule, the value and the way out."""
 
 
+class Unfinished(RuntimeError):  # noqa: N818 - nobody here made an error
+    """Somebody else's system kept us from ending. Nothing is lost; the next run goes on."""
+
+
 def project_root(start: Path | None = None) -> Path:
     """The nearest folder upwards that holds params.yaml and dvc.yaml.
 

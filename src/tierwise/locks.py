@@ -1,8 +1,9 @@
 """One process at a time, however many are started; what a killed one held is free at once."""
 
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zc.lockfile import LockError, SimpleLockFile
@@ -11,6 +12,17 @@ from tierwise.files import InputError
 
 WAIT_SECONDS = 60.0
 PAUSE_SECONDS = 0.02
+
+
+class Lock(SimpleLockFile):
+    """The system gives it back when its process dies. Its file is removed when it is given back."""
+
+    def _on_lock(self) -> None:
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self._path), os.fstat(self._fp.fileno())):
+                return
+        self.close()  # opened just before another process removed it
+        raise LockError(self._path)
 
 
 @contextmanager

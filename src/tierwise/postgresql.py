@@ -1,14 +1,17 @@
-"""Copy the tables of a PostgreSQL database into Parquet files, one stream of batches per table.
+"""Tables from and into a PostgreSQL database; reading gives one stream of batches per table.
 
 All tables are read in one transaction, so that they show the same moment. The password comes from
 PGPASSWORD or a .pgpass file and is never part of an address, nor of a message.
 """
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
@@ -28,23 +31,51 @@ def copy(address: str, folder: Path) -> None:
     Raises InputError if the address holds a password, the driver is missing, the database can't
     be reached or a table is not there.
     """
+    with reached(address) as (cursor, schema, place):
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        types = columns_of(cursor, schema)
+        must_all_be_there(list(types), f"Schema {schema} of {place}")
+        for name in tqdm(CONTRACTS, desc="tables copied", disable=None, leave=False):
+            copy_table(cursor, schema, name, types[name], folder / f"{name}.parquet")
+
+
+def replace(tables: Mapping[str, pa.Table], address: str) -> None:
+    """Replace tables, all in one transaction. Raises InputError as `copy` does."""
+    with reached(address) as (cursor, schema, _):
+        for name, table in tables.items():
+            cursor.adbc_ingest(name, table, mode="replace", db_schema_name=schema)
+
+
+def query(address: str, text: str) -> pa.Table:
+    """What one SELECT gives. Raises InputError as `copy` does."""
+    with reached(address) as (cursor, _, _):
+        cursor.execute("SET TRANSACTION READ ONLY")
+        cursor.execute(text)
+        return cursor.fetch_arrow_table()
+
+
+@contextmanager
+def reached(address: str) -> Iterator[tuple[Any, str, str]]:
+    """A cursor in a transaction that is committed at the end, the schema, and the place's name.
+
+    Raises InputError with the place for whatever the database says.
+    """
     uri, schema, place = parsed(address)
     try:
         import adbc_driver_manager
         from adbc_driver_postgresql import dbapi
     except ImportError as error:
         raise InputError(
-            "Reading PostgreSQL needs a driver. Install it: pip install 'tierwise[postgresql]'"
+            "PostgreSQL needs a driver. Install it: pip install 'tierwise[postgresql]'"
         ) from error
     try:
         with dbapi.connect(uri) as connection, connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            types = columns_of(cursor, schema)
-            must_all_be_there(list(types), f"Schema {schema} of {place}")
-            for name in tqdm(CONTRACTS, desc="tables copied", disable=None, leave=False):
-                copy_table(cursor, schema, name, types[name], folder / f"{name}.parquet")
+            yield cursor, schema, place
+            connection.commit()
     except adbc_driver_manager.Error as error:
-        raise InputError(f"{place} can't be read: {without_password(str(error))}") from error
+        raise InputError(
+            f"{place} can't be read or written: {without_password(str(error))}"
+        ) from error
 
 
 def parsed(address: str) -> tuple[str, str, str]:

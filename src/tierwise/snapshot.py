@@ -31,11 +31,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
-from zc.lockfile import LockError, SimpleLockFile
 
 from tierwise import links, refusals, sources
 from tierwise.casts import described, quoted, to_frame
 from tierwise.files import InputError, read_json, write_json
+from tierwise.locks import Lock, LockError
 from tierwise.tables import CONTRACTS, KEYS, PART, kept, owner_of
 
 WHOLE = ("persons", "users")  # not in partitions
@@ -50,13 +50,15 @@ def fetch(
     partition_rows_count: int = 2_000_000,
     *,
     now: pd.Timestamp | None = None,
+    read_until: pd.Timestamp | None = None,
 ) -> dict[str, Any]:
     """Copy the tables of `source` into the snapshot `folder`; returns what snapshot.json says.
 
     partition_rows_count: rows of all tables together in one partition, on average.
     now: the time of the fetch in UTC, if not that of the clock; nothing is known a day after it.
-    Raises InputError with one message when anything is wrong; an earlier snapshot then stays as
-    it was, byte for byte.
+    read_until: since when the source may have news, UTC, where that is known; snapshot.json keeps
+    it. Raises InputError with one message when anything is wrong; an earlier snapshot then stays
+    as it was, byte for byte.
     """
     folder = Path(folder)
     if partition_rows_count < 1:
@@ -69,20 +71,10 @@ def fetch(
         with beside as name, sources.opened(source, Path(name)) as connection:
             made = Path(name) / "snapshot"  # on the same disk, so that a rename moves it
             told = lay_out(connection, Path(name), made, partition_rows_count, now)
+            told |= {} if read_until is None else {"read_until": read_until.isoformat()}
             write_json(made / "snapshot.json", told)
             swap(made, folder)
         return about(folder)
-
-
-class Lock(SimpleLockFile):
-    """The system gives it back when its process dies. Its file is removed when it is given back."""
-
-    def _on_lock(self) -> None:
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.stat(self._path), os.fstat(self._fp.fileno())):
-                return
-        self.close()  # opened just before another process removed it
-        raise LockError(self._path)
 
 
 @contextmanager
@@ -274,7 +266,7 @@ def summed(figures: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def about(folder: str | Path) -> dict[str, Any]:
-    """parts_count, data_until (UTC, ISO) and tables: name -> figures."""
+    """parts_count, data_until and maybe read_until (UTC, ISO), tables: name -> figures."""
     path = Path(folder) / "snapshot.json"
     if not path.is_file():
         raise InputError(f"{folder} holds no snapshot of tables. Run `tierwise fetch` to make it.")

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
-from tierwise.files import InputError
+from tierwise.files import InputError, Unfinished
 
 # Tokens per call. v1 lists cost twice what v2 lists do.
 COSTS = {
@@ -26,6 +26,7 @@ COSTS = {
     "PATCH /deals/{id}": 5,
     "GET /dealFields": 10,
     "POST /dealFields": 5,
+    "GET /organizationFields": 10,
     "GET /persons": 10,
     "GET /organizations": 10,
     "GET /activities": 10,
@@ -44,7 +45,7 @@ CREATE TABLE IF NOT EXISTS pauses (id INTEGER PRIMARY KEY, until REAL NOT NULL);
 """
 
 
-class OutOfTokens(Exception):  # noqa: N818 - what happened is no error: it goes on later
+class OutOfTokens(Unfinished):
     """Nothing may be sent now. go_on_at: when it may be tried again, seconds since 1970."""
 
     def __init__(self, why: str, go_on_at: float) -> None:

@@ -13,21 +13,23 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
-from tierwise.files import InputError
+from tierwise.files import InputError, Unfinished
 
 BLOCK_SECONDS = 600.0
 TOKENS_LEFT = "x-daily-ratelimit-token-remaining"
 
 
-class NoAnswer(Exception):  # noqa: N818 - nobody here made an error; the next run goes on
+class NoAnswer(Unfinished):
     """No usable answer, however often it was tried. It may have been applied or not."""
 
 
-class Refused(Exception):  # noqa: N818 - the caller knows whether it is an error
+class Refused(Unfinished):
     """A 4xx about one call. status: the HTTP status."""
 
     def __init__(self, status: int, what: str, why: str) -> None:
@@ -122,6 +124,15 @@ def reset_seconds(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     return max(seconds, 0.001) if math.isfinite(seconds) else None
+
+
+def answer_time(headers: Mapping[str, str]) -> datetime | None:
+    """The server's clock when it answered, in UTC without a zone; None if it doesn't tell."""
+    try:
+        found = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return None
+    return (found.astimezone(UTC) if found.tzinfo else found).replace(tzinfo=None)
 
 
 def token(name: str) -> str:

@@ -7,13 +7,21 @@ the one call that must not be repeated blindly, see `create_field`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from tierwise.connectors.allowance import Allowance, cost
-from tierwise.connectors.answers import TOKENS_LEFT, NoAnswer, Verdict, token, verdict
+from tierwise.connectors.answers import (
+    TOKENS_LEFT,
+    NoAnswer,
+    Verdict,
+    answer_time,
+    token,
+    verdict,
+)
 from tierwise.files import InputError
 
 API_URL, V1_URL = "https://api.pipedrive.com/api/v2", "https://api.pipedrive.com/v1"
@@ -24,10 +32,14 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True)
 class Page:
-    """rows: as the API gives them. next_cursor: where the next page begins, None after the last."""
+    """rows: as the API gives them. next_cursor: where the next page begins, None after the last.
+
+    answered_at: the server's clock in UTC, if it tells.
+    """
 
     rows: list[dict[str, Any]]
     next_cursor: str | None
+    answered_at: datetime | None = None
 
 
 class Client:
@@ -54,6 +66,7 @@ class Client:
         self.allowance, self.token_name, self.tries_count = allowance, token_name, tries_count
         self.base_url, self.v1_url = base_url, v1_url
         self.http = httpx.Client(transport=transport, timeout=timeout_seconds, auth=self.sign)
+        self.answered_at: datetime | None = None
 
     def sign(self, request: httpx.Request) -> httpx.Request:
         # Only here, so that no object of ours holds the token.
@@ -77,9 +90,10 @@ class Client:
         """All rows of a list, page by page; a page's next_cursor is where another run goes on.
 
         path: /deals, /deals/archived, /persons, /organizations, /activities, /stages, /pipelines,
-        /dealFields, /v1/users or /v1/deals/<id>/changelog. params: updated_since, sort_by ...
-        keep_count: tokens of today to leave to others. Raises OutOfTokens, NoAnswer, Refused,
-        InputError; NoAnswer too for a list that never ends or runs in a circle.
+        /dealFields, /organizationFields, /v1/users or /v1/deals/<id>/changelog. params:
+        updated_since, sort_by ... keep_count: tokens of today to leave to others. Raises
+        OutOfTokens, NoAnswer, Refused, InputError; NoAnswer too for a list that never ends or runs
+        in a circle.
         """
         fixed, seen = {"limit": PAGE_ROWS} | dict(params or {}), {cursor} - {None}
         for _ in range(pages_cap_count):
@@ -88,7 +102,7 @@ class Client:
             cursor = (content.get("additional_data") or {}).get("next_cursor")
             if cursor in seen:
                 raise NoAnswer(f"GET {path} gave a cursor that it gave before: it would never end.")
-            yield Page(content["data"] or [], cursor)
+            yield Page(content["data"] or [], cursor, self.answered_at)
             if cursor is None:
                 return
             seen.add(cursor)
@@ -187,6 +201,7 @@ class Client:
     ) -> Verdict:
         if isinstance(answer, httpx.RequestError):
             return Verdict(reason=type(answer).__name__)
+        self.answered_at = answer_time(answer.headers)
         left = answer.headers.get(TOKENS_LEFT, "")
         if left.isdigit():
             self.allowance.told(int(left))

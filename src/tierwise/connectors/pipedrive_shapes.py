@@ -1,11 +1,13 @@
 """The records of Pipedrive's API v2 (users and change logs: v1) as our tables need them.
 
 What the API names but no table needs is declared as optional, so that only real news is told.
+Who people are and what they wrote is never stored: no feature reads it.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tierwise.connectors.raw_store import Version
@@ -14,8 +16,8 @@ from tierwise.connectors.shapes import Field, Shape
 WHOLE, NUMBER, TEXT, FLAG, TIME, OBJECT, LIST = (
     Field(kind) for kind in ("whole", "number", "text", "flag", "time", "object", "list")
 )
-MAYBE_WHOLE, MAYBE_NUMBER, MAYBE_TEXT, MAYBE_TIME = (
-    Field(kind, nullable=True) for kind in ("whole", "number", "text", "time")
+MAYBE_WHOLE, MAYBE_NUMBER, MAYBE_TEXT = (
+    Field(kind, nullable=True) for kind in ("whole", "number", "text")
 )
 UNUSED = Field("any", nullable=True, optional=True)
 DEAL_STATUSES = ("open", "won", "lost", "deleted")
@@ -29,6 +31,18 @@ def optional(kind: str) -> Field:
     return Field(kind, nullable=True, optional=True)
 
 
+PERSONAL = {
+    "deals": frozenset({"title"}),
+    "persons": frozenset(
+        {"name", "first_name", "last_name", "emails", "phones", "picture_id", "postal_address"}
+        | {"notes", "im", "birthday", "custom_fields"}
+    ),
+    "activities": frozenset(
+        {"subject", "location", "participants", "attendees", "public_description", "note"}
+        | {"conference_meeting_url", "conference_meeting_id"}
+    ),
+    "users": frozenset({"name", "email", "phone", "icon_url", "last_login"}),
+}
 DEALS = Shape(
     "deals",
     {
@@ -45,7 +59,7 @@ DEALS = Shape(
         "is_deleted": FLAG,
         "is_archived": FLAG,
         "custom_fields": Field("object", nullable=True),
-        **dict.fromkeys(("stage_change_time", "won_time", "lost_time"), MAYBE_TIME),
+        **dict.fromkeys(("stage_change_time", "won_time", "lost_time"), optional("time")),
         "archive_time": optional("time"),
         "origin": optional("text"),
         **unused("title", "creator_user_id", "pipeline_id", "close_time", "probability"),
@@ -54,6 +68,7 @@ DEALS = Shape(
         **unused("local_won_date", "local_lost_date", "local_close_date", "labels"),
     },
     keeps_versions=True,
+    dropped=PERSONAL["deals"],
 )
 PERSONS = Shape(
     "persons",
@@ -69,6 +84,7 @@ PERSONS = Shape(
         **unused("custom_fields"),
     },
     keeps_versions=True,
+    dropped=PERSONAL["persons"],
 )
 ORGANIZATIONS = Shape(
     "organizations",
@@ -104,6 +120,7 @@ ACTIVITIES = Shape(
         **unused("conference_meeting_client", "conference_meeting_url", "conference_meeting_id"),
         **unused("priority"),
     },
+    dropped=PERSONAL["activities"],
 )
 USERS = Shape(
     "users",
@@ -117,6 +134,7 @@ USERS = Shape(
     },
     updated=None,
     deleted=None,
+    dropped=PERSONAL["users"],
 )
 STAGES = Shape(
     "stages",
@@ -155,6 +173,7 @@ CHANGES = Shape(
     updated="time",
     deleted=None,
 )
+UNREADABLE = "unreadable "  # before the state of a deal whose log isn't there
 # What of a deal may leave a trace in its change log that a table reads. Not update_time: our own
 # write-back moves it, and reading the logs of all those deals would cost more than the writing.
 LOGGED = (
@@ -177,7 +196,7 @@ def deals_without(
         for field in deal_fields
         if is_ours(field["field_name"], prefix, names)
     }
-    return Shape(DEALS.entity, DEALS.fields, keeps_versions=True, ignored=DEALS.ignored | ours)
+    return replace(DEALS, ignored=DEALS.ignored | ours)
 
 
 def change_records(deal_id: int, records: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ import pandas as pd
 
 from tierwise.connectors import pipedrive_activities, pipedrive_changes, pipedrive_fields, raw_store
 from tierwise.connectors.pipedrive_changes import Change, History
-from tierwise.connectors.pipedrive_shapes import by_id, is_ours
+from tierwise.connectors.pipedrive_shapes import UNREADABLE, by_id, is_ours
 from tierwise.connectors.raw_store import Connection, Version
 from tierwise.connectors.shapes import instant
 from tierwise.refusals import dtype_of
@@ -83,7 +83,11 @@ def stored(connection: Connection, source: str, until: datetime) -> Raw:
     return Raw(
         until,
         **found,
-        log_states={int(deal_id): state for deal_id, state in states.items()},
+        log_states={
+            int(deal_id): state
+            for deal_id, state in states.items()
+            if not state.startswith(UNREADABLE)
+        },
         deal_versions=raw_store.versions(connection, source, "deals"),
         organization_versions=raw_store.versions(connection, source, "organizations"),
         person_versions=raw_store.versions(connection, source, "persons"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from tierwise import casts, sources, tables
+from tierwise import casts, postgresql, sources, tables
 from tierwise.files import InputError
 
 
@@ -43,6 +43,14 @@ def from_duckdb(name: str, path: Path, query: str) -> pd.DataFrame:
                 f"{sources.first_line(error)} Correct the query; it must be one SELECT."
             ) from error
         connection.execute(f"CREATE VIEW given.{name} AS SELECT * FROM temp.answered")
+        return read(connection, name, is_text=False)
+
+
+def from_postgresql(name: str, address: str, query: str) -> pd.DataFrame:
+    """The same from a PostgreSQL database, in a transaction that may only read."""
+    with session() as connection:
+        connection.register("answered", postgresql.query(address, query))
+        connection.execute(f"CREATE VIEW given.{name} AS SELECT * FROM answered")
         return read(connection, name, is_text=False)
 
 

@@ -51,7 +51,7 @@ class Shape:
     None if there is none. deleted: a yes-or-no field that marks what was deleted.
     keeps_versions: every content is kept, not only the latest.
     ignored: dotted names ("update_time", "custom_fields.ab12"); a change of these alone makes no
-    new version.
+    new version. dropped: fields that are never stored, not even in quarantine.
     """
 
     entity: str
@@ -62,6 +62,7 @@ class Shape:
     keeps_versions: bool = False
     ignored: frozenset[str] = frozenset({"update_time"})
     broken_share_max: float = 0.1
+    dropped: frozenset[str] = frozenset()
 
 
 class Broken(NamedTuple):
@@ -137,7 +138,10 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def with_ids(shape: Shape, records: Any) -> list[dict[str, Any]]:
-    """The records as they came. Raises InputError for what is no list of objects with an id."""
+    """The records without what is never stored.
+
+    Raises InputError for what is no list of objects with an id.
+    """
     if not isinstance(records, list):
         raise InputError(
             f"{shape.entity}: a page must be a list of records, not {type(records).__name__}. "
@@ -153,7 +157,7 @@ def with_ids(shape: Shape, records: Any) -> list[dict[str, Any]]:
                 f"whose {shape.key} is a whole number or text; {found}. Nothing of this page was "
                 "kept; load again."
             )
-    return records
+    return [without(record, shape.dropped) for record in records]
 
 
 def judged(

@@ -5,6 +5,8 @@ data/scores/<application>/pipedrive_tokens.sqlite, so that an hour cannot spend 
 those to come. The token of the API comes from the environment variable that params.yaml names.
 """
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,25 +66,31 @@ def write_back(root: Path, application: str, dry_run: bool) -> Pushed:
     if not (folder / "batch.parquet").is_file():
         raise InputError(f"{folder} holds no hour yet. Run `tierwise score {application}` first.")
     table, held_out = wanted(files.read_parquet(folder / "batch.parquet"))
+    options: dict[str, Any] = {"hysteresis_points": settings.hysteresis_points}
+    options |= {"keep_count": settings.tokens_kept_count, "dry_run": dry_run}
+    with connected(root, application, settings) as client:
+        return push(client, table, held_out, **options)
+
+
+@contextmanager
+def connected(root: Path, application: str, settings: Asked) -> Iterator[Client]:
+    """A client whose tokens are counted in the file of the application, whoever spends them."""
+    folder = root / "data" / "scores" / application
+    folder.mkdir(parents=True, exist_ok=True)
     tokens_count = TOKENS_PER_SEAT_COUNT * settings.plan_factor * settings.seats_count
-    allowance = Allowance(
-        folder / "pipedrive_tokens.sqlite", tokens_count, burst_count=settings.burst_count
-    )
-    try:
-        client = Client(
-            allowance,
-            settings.token_variable,
-            base_url=settings.api_url,
-            v1_url=settings.v1_url,
-        )
-        options: dict[str, Any] = {"hysteresis_points": settings.hysteresis_points}
-        options |= {"keep_count": settings.tokens_kept_count, "dry_run": dry_run}
-        try:
-            return push(client, table, held_out, **options)
-        finally:
-            client.close()
-    finally:
-        allowance.close()
+    path = folder / "pipedrive_tokens.sqlite"
+    with (
+        closing(Allowance(path, tokens_count, burst_count=settings.burst_count)) as allowance,
+        closing(
+            Client(
+                allowance,
+                settings.token_variable,
+                base_url=settings.api_url,
+                v1_url=settings.v1_url,
+            )
+        ) as client,
+    ):
+        yield client
 
 
 def sentence(done: Pushed, dry_run: bool) -> str:
