@@ -18,29 +18,20 @@ from pydantic import BaseModel, Field
 
 from tierwise import files, refusals, snapshot, sources
 from tierwise.connectors import (
+    beside,
+    intercom_tables,
     landing,
     pipedrive_lists,
     pipedrive_tables,
-    product_tables,
     raw_store,
     write_back,
 )
+from tierwise.connectors.beside import Elsewhere
 from tierwise.connectors.pipedrive_lists import Company
 from tierwise.connectors.pipedrive_tables import ACTIVITY_TYPES, ELSEWHERE, Reading
 from tierwise.files import InputError
 
 QUARANTINED_SHOWN_COUNT = 5
-
-
-class Elsewhere(BaseModel, extra="forbid", strict=True):
-    """Where a table comes from that no CRM has: a CSV file, or a query on a database.
-
-    database: a DuckDB file, or postgresql://user@host/database.
-    """
-
-    file: str | None = None
-    database: str | None = None
-    query: str | None = None
 
 
 class Asked(BaseModel, extra="forbid", strict=True):
@@ -83,6 +74,7 @@ def ingest(root: Path, application: str) -> dict[str, Any]:
     run goes on where this one stopped.
     """
     settings, place = asked(root, application), sources.named(root, application)
+    chats = beside.intercom_of(root, application)
     landing.must_take(place)
     began_at = datetime.now(UTC).replace(tzinfo=None)
     raw = root / "data" / "ingested" / application / "raw.duckdb"
@@ -94,15 +86,29 @@ def ingest(root: Path, application: str) -> dict[str, Any]:
                 since=instant(settings.since, application),
                 own_names=tuple(settings.own_names),
                 keep_count=settings.tokens_kept_count,
+                keyed=beside.keyed(chats),
             )
+        told.loaded += beside.load(connection, chats) if chats else []
         stored = pipedrive_tables.stored(connection, pipedrive_lists.SOURCE, began_at)
+        written = intercom_tables.stored(connection) if chats else None
     reading = reading_of(settings)
-    tables = pipedrive_tables.made(stored, reading) | from_elsewhere(root, settings)
+    tables = pipedrive_tables.made(stored, reading)
+    tables |= beside.from_elsewhere(root, settings.elsewhere)
+    notes = strange(stored, reading)
+    if chats and written:
+        more = beside.made(chats, written, stored, tables)
+        tables, notes = beside.joined(tables, more), notes + beside.left_out(more)
     landing.land(tables, place)
     folder = root / "data" / "tables" / application
     about = snapshot.fetch(place, folder, read_until=pd.Timestamp(began_at))
-    strange = pipedrive_tables.strange_types(stored, reading)
-    return {"company": told, "about": about, "strange_types": strange, "folder": folder}
+    return {"company": told, "about": about, "notes": notes, "folder": folder}
+
+
+def strange(stored: pipedrive_tables.Raw, reading: Reading) -> list[str]:
+    """Types of activities that nobody mapped."""
+    found = pipedrive_tables.strange_types(stored, reading)
+    kinds = ", ".join(f"{name} ({count:,})" for name, count in found.items())
+    return [f"Activities of types that activity_types does not name: {kinds}."] if kinds else []
 
 
 def reading_of(settings: Asked) -> Reading:
@@ -122,24 +128,6 @@ def instant(text: str | None, application: str) -> datetime | None:
             f"everything; it is {text!r}."
         )
     return found.tz_localize(None).to_pydatetime()
-
-
-def from_elsewhere(root: Path, settings: Asked) -> dict[str, pd.DataFrame]:
-    """The tables that the CRM lacks. Raises InputError."""
-    return {name: other(root, name, where) for name, where in settings.elsewhere.items()}
-
-
-def other(root: Path, name: str, where: Elsewhere) -> pd.DataFrame:
-    if where.file and not (where.database or where.query):
-        return product_tables.from_csv(name, root / where.file)
-    if where.file or not (where.database and where.query):
-        raise InputError(
-            f"Table {name} comes from elsewhere, and that must be `file`, or `database` and "
-            f"`query`; there is {', '.join(where.model_fields_set) or 'nothing'}."
-        )
-    if sources.is_address(where.database):
-        return product_tables.from_postgresql(name, where.database, where.query)
-    return product_tables.from_duckdb(name, root / where.database, where.query)
 
 
 def sentence(done: dict[str, Any]) -> str:
@@ -175,7 +163,4 @@ def warnings(done: dict[str, Any]) -> list[str]:
         found += [f"{one.entity}: {more:,} more are set aside."] if more > 0 else []
         if one.new_fields:
             found.append(f"{one.entity} has new fields: {', '.join(one.new_fields)}.")
-    if done["strange_types"]:
-        kinds = ", ".join(f"{name} ({count:,})" for name, count in done["strange_types"].items())
-        found.append(f"Activities of types that activity_types does not name: {kinds}.")
-    return found
+    return found + done["notes"]

@@ -26,6 +26,7 @@ from tierwise.files import InputError
 
 API_URL, V1_URL = "https://api.pipedrive.com/api/v2", "https://api.pipedrive.com/v1"
 PAGE_ROWS = 500  # as many as the API gives
+WHOLE = ("/v1/users",)  # lists that come in one page and know no limit
 LONGEST_BACKOFF_SECONDS = 60.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -95,7 +96,8 @@ class Client:
         OutOfTokens, NoAnswer, Refused, InputError; NoAnswer too for a list that never ends or runs
         in a circle.
         """
-        fixed, seen = {"limit": PAGE_ROWS} | dict(params or {}), {cursor} - {None}
+        limit = {} if path in WHOLE else {"limit": PAGE_ROWS}
+        fixed, seen = limit | dict(params or {}), {cursor} - {None}
         for _ in range(pages_cap_count):
             query = fixed | ({} if cursor is None else {"cursor": cursor})
             content = self.call("GET", path, query, is_list=True, keep_count=keep_count)
@@ -113,7 +115,7 @@ class Client:
         return self.call("GET", f"/deals/{deal_id}")["data"]
 
     def deals(self, *, status: str = "open", field_codes: Sequence[str] = ()) -> Iterator[Page]:
-        """Deals that are not archived, by id; of their custom fields at most 15."""
+        """Deals of one status that are not archived, by id; of their custom fields at most 15."""
         wanted = {"custom_fields": ",".join(field_codes)} if field_codes else {}
         return self.pages("/deals", {"status": status, "sort_by": "id"} | wanted)
 

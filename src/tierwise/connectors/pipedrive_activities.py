@@ -26,14 +26,14 @@ def row(activity: Mapping[str, Any], kind: str, until: datetime) -> dict[str, An
         "known_at": happened[1],
         "type": kind,
         "done": is_done,
-        "duration_minutes": minutes(activity["duration"]) if is_done else None,
+        "duration_minutes": minutes(activity.get("duration")) if is_done else None,
     }
 
 
 def done_at(activity: Mapping[str, Any]) -> tuple[datetime, datetime]:
     """When it took place and when that was noted. Noted before it was due: it was done earlier."""
     due = due_at(activity)
-    noted = instant(activity["marked_as_done_time"] or activity["add_time"])
+    noted = instant(activity.get("marked_as_done_time") or activity["add_time"])
     noted = max(noted, instant(activity["add_time"]))
     return (noted if due is None else min(due, noted)), noted
 
@@ -48,10 +48,11 @@ def missed_at(activity: Mapping[str, Any], until: datetime) -> tuple[datetime, d
 
 def due_at(activity: Mapping[str, Any]) -> datetime | None:
     """UTC; the end of the day where no time is given."""
-    if not activity["due_date"]:
+    date = activity.get("due_date")
+    if not date:
         return None
-    hours = minutes(activity["due_time"])
-    return instant(activity["due_date"]) + timedelta(minutes=24 * 60 if hours is None else hours)
+    hours = minutes(activity.get("due_time"))
+    return instant(date) + timedelta(minutes=24 * 60 if hours is None else hours)
 
 
 def minutes(clock: str | None) -> float | None:

@@ -9,7 +9,7 @@ Deals stand in four lists: live ones, archived ones, and what was deleted of bot
 days. Without the others a deal that left the first list would seem open for ever.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ from tierwise.connectors.pages import BACKFILL, Clock, FetchPage, Loaded, Page, 
 from tierwise.connectors.pipedrive import Client
 from tierwise.connectors.raw_store import Connection
 
+Keyed = Callable[[Mapping[str, Any]], dict[str, Any]]
 SOURCE = "pipedrive"
 NOT_FOUND = 404
 WHOLE = (ps.DEAL_FIELDS, ps.ORGANIZATION_FIELDS, ps.STAGES, ps.USERS)
@@ -77,14 +78,17 @@ def load(
     own_prefix: str = "tierwise",
     own_names: tuple[str, ...] = (),
     keep_count: int = 0,
+    keyed: Keyed | None = None,
     clock: Clock = utc_now,
 ) -> Company:
     """Read what is new. since: where the first run begins, UTC; None for everything.
 
-    keep_count: tokens of the day that are left to others. Without tokens for all change logs the
-    rest waits for the next run. Raises OutOfTokens where not even the lists could be read to their
-    end, and what `pages.load` and `Client.pages` raise; all pages before stay, and the next run
-    goes on after them.
+    keep_count: tokens of the day that are left to others. keyed: what is made of each person
+    before names and addresses are dropped, see `intercom_people.keyed`.
+
+    Without tokens for all change logs the rest waits for the next run. Raises OutOfTokens where
+    not even the lists could be read to their end, and what `pages.load` and `Client.pages` raise;
+    all pages before stay, and the next run goes on after them.
     """
     told = Company()
     for shape in ALL:  # set aside under rules that have been relaxed since
@@ -96,6 +100,8 @@ def load(
         deals = ps.deals_without(fields, own_prefix, own_names)
         chain = pages.chained({name: listed(ask, *how) for name, how in DEALS.items()})
         lists = [(deals, chain), *((shape, listed(ask, PATHS[shape.entity])) for shape in UPDATED)]
+        if keyed:
+            lists[1] = (ps.PERSONS, through(keyed, lists[1][1]))
         for shape, fetch_page in lists:
             told.loaded.append(
                 pages.load(connection, SOURCE, shape, fetch_page, since, clock=clock)
@@ -112,6 +118,16 @@ def listed(ask: Asking, path: str, params: Mapping[str, str] | None = None) -> F
         found = next(ask.client.pages(path, how, cursor=cursor, keep_count=ask.keep_count))
         ask.bar.update()
         return Page(found.rows, found.next_cursor, found.answered_at)
+
+    return fetch_page
+
+
+def through(keyed: Keyed, fetch: FetchPage) -> FetchPage:
+    """The same pages, each record changed."""
+
+    def fetch_page(cursor: str | None, updated_since: str | None) -> Page:
+        page = fetch(cursor, updated_since)
+        return page._replace(records=[keyed(record) for record in page.records])
 
     return fetch_page
 

@@ -219,12 +219,14 @@ def organizations(
 ) -> pd.DataFrame:
     """The table organizations, and a row without values for each that others refer to in vain."""
     industries = pipedrive_fields.labels(raw.organization_fields).get("industry", {})
+    # Options of built-in fields have texts as ids, records have numbers.
+    industries = {str(number): name for number, name in industries.items()}
 
     def row(record: Mapping[str, Any]) -> dict[str, Any]:
         country = (record.get("address") or {}).get("country") or None
         industry, count = record.get("industry"), record.get("employee_count")
         return {
-            "industry": None if industry is None else industries.get(industry, str(industry)),
+            "industry": None if industry is None else industries.get(str(industry), str(industry)),
             "country": reading.countries.get(country or "", country),
             "employees_count": None if count is None else float(count),
         }
