@@ -72,3 +72,12 @@ def scorer(request, folder, made):
     import hourly_world
 
     return hourly_world.scorer_of(request.param, folder, *made)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Address of a throw-away PostgreSQL cluster, see postgresql_server.py."""
+    import postgresql_server
+
+    with postgresql_server.running() as address:
+        yield address

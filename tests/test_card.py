@@ -61,6 +61,7 @@ def steps_of(verdict="supported", calibrator=None, way=tiers.FROZEN, threshold=0
     return {
         "build_features": {
             "entity": "lead",
+            "horizon_days": None,
             "simulated": True,
             "spans": spans,
             "quarantined": [{"column": "Closed <at>", "reason": "62% lie after the decision"}],
@@ -144,6 +145,7 @@ def test_the_same_input_gives_the_same_bytes(trained, folder, tmp_path):
 def test_card_says_what_a_scorer_must_know(trained, folder):
     found = files.read_json(folder / "card.json")
     assert found["entity"] == "lead"
+    assert found["horizon_days"] is None
     assert found["simulated"] is True
     assert found["threshold_chance"] == 0.13571
     assert found["calibration"]["method"] == "sigmoid"

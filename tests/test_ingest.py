@@ -20,11 +20,12 @@ pytest.importorskip("httpx", reason="needs the extra hourly")
 
 import crm
 import fake_company as fc
+import fake_intercom as fi
 import fake_pipedrive as fp
 from test_leads import QUESTION
 from tierwise import snapshot
 from tierwise.applications import leads
-from tierwise.connectors import ingest, pipedrive, write_back
+from tierwise.connectors import beside, ingest, pipedrive, write_back
 from tierwise.connectors.allowance import OutOfTokens
 from tierwise.files import InputError
 
@@ -411,3 +412,48 @@ def test_tables_from_elsewhere_stand_beside_those_of_the_crm(read_by):
     about = snapshot.about(root / "data/tables/leads")["tables"]
     assert about["events"]["rows_count"] == 7
     assert about["ad_clicks"]["rows_count"] == 1
+
+
+def test_tables_in_postgresql_are_those_in_duckdb(read_by, server, tmp_path):
+    fake = fc.company(40)
+    root = read_by(fake)
+    ingest.ingest(root, "leads")
+    in_duckdb = digest(root / "data/tables/leads")
+    path = root / "params.yaml"
+    path.write_text(path.read_text().replace("data/crm.duckdb", server))
+    for _ in range(2):
+        ingest.ingest(root, "leads")
+        assert digest(root / "data/tables/leads") == in_duckdb
+
+
+CHATS = """intercom:
+  leads:
+    region: eu
+    event_types: {created-draft: job_draft_saved}
+    api_url: http://127.0.0.1:1
+"""
+
+
+def test_events_and_chats_of_known_people_come_from_intercom(read_by, monkeypatch):
+    monkeypatch.setenv("INTERCOM_ACCESS_TOKEN", fi.TOKEN)
+    monkeypatch.setenv("TIERWISE_EMAIL_SECRET", "a secret of thirty-two characters")
+    fake, chats = fc.company(30), fi.Fake()
+    known = fake.tables["persons"][1] = {
+        **fake.tables["persons"][1],
+        "emails": [{"value": "known@mail.example", "primary": True, "label": "work"}],
+    }
+    someone = chats.add_contact(1, email="Known@mail.example")
+    chats.add_event(someone, "created-draft")
+    chats.add_event(chats.add_contact(2, email="stranger@mail.example"), "created-draft")
+    root = read_by(fake)
+    transport = partial(beside.intercom.Client, transport=fi.Transport(chats))
+    monkeypatch.setattr(beside.intercom, "Client", transport)
+    (root / "params.yaml").write_text((root / "params.yaml").read_text() + CHATS)
+    done = ingest.ingest(root, "leads")
+    events = rows(root, "events")
+    assert events["type"].tolist() == ["job_draft_saved"]
+    assert events["person_id"].tolist() == [known["id"]]
+    assert events["organization_id"].tolist() == [known["org_id"]]
+    assert any("Intercom, events: 1 left out" in text for text in ingest.warnings(done))
+    for path in filter(os.path.isfile, (root / "data").rglob("*")):
+        assert b"mail.example" not in path.read_bytes().lower(), path

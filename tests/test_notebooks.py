@@ -44,10 +44,11 @@ def parameters(path):
 
 
 @each
-def test_defaults_are_the_numbers_of_the_bank_s_calls(path):
+def test_defaults_are_the_numbers_of_the_first_application_that_has_the_page(path):
     """A reader who runs the page by hand sees what the pipeline shows."""
-    section = notebook.read_section(ROOT, "bank_calls", path.stem)
-    assert parameters(path) == {"application": "bank_calls"} | section
+    application = "leads" if path.stem in files.LATER_STEPS else "bank_calls"
+    section = notebook.read_section(ROOT, application, path.stem)
+    assert parameters(path) == {"application": application} | section
 
 
 @each
@@ -174,7 +175,8 @@ def test_what_the_prose_calls_by_name_exists(path):
     source = "".join(
         file.read_text(encoding="utf-8") for file in imports.watched(path) if file.suffix == ".py"
     )
-    commands = (ROOT / "src/tierwise/cli.py").read_text(encoding="utf-8")
+    places = (ROOT / "src/tierwise/cli.py", ROOT / "src/tierwise/hourly_commands.py")
+    commands = "".join(place.read_text(encoding="utf-8") for place in places)
     known = " ".join((code, params, source, commands)).replace("_", " ")
     for name in re.findall(r"`([^`]+)`", "\n".join(prose(path))):
         for word in name.split():
@@ -187,4 +189,4 @@ def test_page_writes_the_figures_that_it_claims(path):
 
 
 def test_there_is_a_notebook_for_each_step():
-    assert [path.stem for path in PATHS] == sorted(files.STEPS)
+    assert [path.stem for path in PATHS] == sorted([*files.STEPS, *files.LATER_STEPS])

@@ -20,6 +20,7 @@ STEPS = files.STEPS
 TEMPLATE = "src/tierwise/template"
 # What stands beside the steps, with the modules that each command runs.
 BESIDE = {"simulate_world": ["simulation.world"], "fetch_tables@leads": ["snapshot"]}
+BESIDE |= {"replay_hours@leads": ["replay"]}
 
 
 def yaml(path):
@@ -35,8 +36,16 @@ PIPELINE = yaml(ROOT / "dvc.yaml")
 PROJECT = toml(ROOT / "pyproject.toml")["project"]
 PYTHON = SpecifierSet(PROJECT["requires-python"])
 
-each_step = pytest.mark.parametrize("step", STEPS)
-each_application = pytest.mark.parametrize("application", PARAMS)
+HOURLY = yaml(ROOT / "params.yaml")["hourly"]
+
+
+def steps_of(application):
+    return [*STEPS, *(files.LATER_STEPS if application in HOURLY else ())]
+
+
+each_stage = pytest.mark.parametrize(
+    ("application", "step"), [(one, step) for one in PARAMS for step in steps_of(one)]
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +63,7 @@ def watched_params(stage):
     return {name for item in stage.deps if hasattr(item, "params") for name in item.params}
 
 
-@each_step
-@each_application
+@each_stage
 def test_step_has_one_name_in_five_places(stages, application, step):
     stage = stages[f"{step}@{application}"]
     assert f"notebooks/{step}.ipynb" in paths(stage.deps)
@@ -69,17 +77,18 @@ def test_step_has_one_name_in_five_places(stages, application, step):
 def test_there_is_no_step_beside_these(stages):
     assert {name.split("@")[0] for name in stages} == {
         *STEPS,
+        *files.LATER_STEPS,
         "index",
         *(name.split("@")[0] for name in BESIDE),
     }
-    assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == set(STEPS)
-    assert notebook.known_steps(ROOT) == list(STEPS)
+    known = [*STEPS, *files.LATER_STEPS]
+    assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == set(known)
+    assert notebook.known_steps(ROOT) == known
     for application, section in PARAMS.items():
-        assert list(section) == list(STEPS), application
+        assert list(section) == steps_of(application), application
 
 
-@each_step
-@each_application
+@each_stage
 def test_notebook_knows_every_parameter_and_every_application_gives_all(application, step):
     path = ROOT / "notebooks" / f"{step}.ipynb"
     given = {"application": application} | notebook.read_section(ROOT, application, step)
@@ -87,8 +96,7 @@ def test_notebook_knows_every_parameter_and_every_application_gives_all(applicat
     assert set(given) == set(known)
 
 
-@each_step
-@each_application
+@each_stage
 def test_stage_watches_exactly_the_code_that_its_notebook_uses(stages, application, step):
     used = set()
     for path in imports.watched(ROOT / "notebooks" / f"{step}.ipynb"):
@@ -131,8 +139,7 @@ def is_code(name):
     return name.startswith(("src/", "notebooks/"))
 
 
-@each_step
-@each_application
+@each_stage
 def test_stage_depends_on_each_file_that_an_earlier_one_made_and_its_notebook_reads(
     stages, application, step
 ):
@@ -152,8 +159,7 @@ def test_stage_depends_on_each_file_that_an_earlier_one_made_and_its_notebook_re
     assert read <= set(paths(stage.deps)) | set(paths(stage.outs))
 
 
-@each_step
-@each_application
+@each_stage
 def test_every_page_that_shows_a_header_depends_on_the_facts_in_it(stages, application, step):
     """The header of each page names data version and date; both come from build_features."""
     facts = f"metrics/{application}/build_features.json"

@@ -28,6 +28,7 @@ def build(application: str, learn: pd.DataFrame, steps: dict[str, Any]) -> dict[
     return {
         "application": application,
         "entity": features["entity"],
+        "horizon_days": features["horizon_days"],
         "simulated": features["simulated"],
         "verdict": judged["verdict"],
         "sentence": judged["sentence"],

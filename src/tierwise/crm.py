@@ -71,6 +71,29 @@ def owner(changes: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
     return found["owner_id"]
 
 
+def outcomes(folder: Path) -> pd.DataFrame:
+    """One row a deal of a snapshot: deal_id (text), outcome, closed_at, owner_id; see `ends`.
+
+    owner_id: who looks after it as far as is known today, "" where nobody does.
+    """
+    found = []
+    for part in snapshot.parts(folder):
+        changes = snapshot.read(part, "deal_changes")
+        rows = snapshot.read(part, "deals", ["deal_id"])
+        rows["as_of"] = pd.Series(pd.Timestamp.max.floor("D"), rows.index).astype("datetime64[us]")
+        ended = lifecycle.ends(lifecycle.statuses(changes), rows["deal_id"])
+        found.append(ended.assign(deal_id=rows["deal_id"], owner_id=owner(changes, rows)))
+    table = pd.concat(found, ignore_index=True)
+    table = table.assign(deal_id=table["deal_id"].astype("str"), owner_id=table["owner_id"])
+    return table.fillna({"owner_id": ""})[["deal_id", "outcome", "closed_at", "owner_id"]]
+
+
+def known_until(folder: Path) -> pd.Timestamp:
+    """Up to when a snapshot tells what happened, UTC."""
+    about = snapshot.about(folder)
+    return pd.Timestamp(about.get("read_until", about["data_until"]))
+
+
 def team(part: Path, owner_id: pd.Series, as_of: pd.Series) -> pd.Series:
     """The owner's team then: where the deal is worked on, without naming who."""
     who = owner_id.fillna(str(NOBODY)).astype("int64")

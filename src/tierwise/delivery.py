@@ -18,10 +18,12 @@ from pydantic import BaseModel, Field
 from tierwise import (
     applications,
     batches,
+    crm,
     exploration,
     files,
     hour,
     ledger,
+    publishing,
     refusals,
     snapshot,
 )
@@ -47,6 +49,7 @@ class Asked(BaseModel, extra="forbid", strict=True):
     explained_count: Annotated[int, Field(ge=0)]
     new_columns: Literal["refuse", "ignore"]
     stale_after_hours: Annotated[float, Field(gt=0)]
+    replay_every_days: Annotated[float, Field(gt=0)] = 7.0
 
 
 def asked(settings: dict[str, Any], application: str) -> Asked:
@@ -57,6 +60,20 @@ def asked(settings: dict[str, Any], application: str) -> Asked:
 
 def score(root: Path, application: str, as_of: str) -> dict[str, Any]:
     """Score and hand out an hour of an application of this project; see `deliver`."""
+    with publishing.loading(root, application):
+        place = publishing.in_place(root, application)
+        scorer, tables, settings = prepared(root, application, place)
+    folder = root / "data" / "scores" / application
+    return deliver(scorer, tables, instant(as_of, tables), settings, folder)
+
+
+def prepared(
+    root: Path, application: str, export: Path | None = None
+) -> tuple[hour.Scorer, Path, Asked]:
+    """The model, the snapshot of its tables, and the settings below `hourly:`.
+
+    export: its folder, if not of what the pipeline made last.
+    """
     content = files.params(root)
     hourly = content.get("hourly") or {}
     if application not in hourly:
@@ -70,10 +87,9 @@ def score(root: Path, application: str, as_of: str) -> dict[str, Any]:
         raise InputError(
             f"params.yaml has hourly.{application}, but no applications.{application}."
         )
-    scorer = hour.scorer(application, applications.of(section["build_features"]["kind"]), section)
-    tables = root / section["build_features"]["source"]
-    folder = root / "data" / "scores" / application
-    return deliver(scorer, tables, instant(as_of, tables), settings, folder)
+    module = applications.of(section["build_features"]["kind"])
+    scorer = hour.scorer(application, module, section, export)
+    return scorer, root / section["build_features"]["source"], settings
 
 
 def instant(text: str, tables: Path) -> pd.Timestamp:
@@ -134,8 +150,7 @@ def written(scorer: hour.Scorer, folder: Path, rows: pd.DataFrame, as_of: pd.Tim
 
 
 def refuse_stale(tables: Path, as_of: pd.Timestamp, hours: float) -> None:
-    about = snapshot.about(tables)
-    until = pd.Timestamp(about.get("read_until", about["data_until"]))
+    until = crm.known_until(tables)
     if ex.is_older(until, as_of, hours):
         raise InputError(
             f"The tables know nothing after {ex.label(until)} UTC; scores of {ex.label(as_of)} "

@@ -64,7 +64,7 @@ def reliability(
     )
 
 
-def wilson(wins: int, count: int, confidence: float = 0.95) -> list[float]:
+def wilson(wins: float, count: float, confidence: float = 0.95) -> list[float]:
     """[low, high] for a share (Wilson 1927), without correction; [0, 1] where nothing was seen."""
     if count == 0:
         return [0.0, 1.0]

@@ -293,3 +293,8 @@ def open_share(examples: pd.DataFrame, undecided: pd.Series | None) -> dict[str,
         late = int((rows["span"] == "").sum()) + len(waiting)
         found[name] = late / max(len(rows) + len(waiting), 1)
     return found
+
+
+def middle(times: pd.Series) -> pd.Timestamp:
+    """The full hour half-way between the first and the last of these times."""
+    return pd.Timestamp(times.min() + (times.max() - times.min()) / 2).floor("h").as_unit("us")

@@ -21,6 +21,7 @@ STEPS = (
     *("build_features", "compare_models", "select_threshold", "validate_tiers", "export_model"),
     *("explain_scores", "watch_drift"),
 )
+LATER_STEPS = ("watch_outcomes",)  # of applications that are scored hour by hour
 
 
 class InputError(ValueError):

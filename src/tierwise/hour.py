@@ -59,18 +59,21 @@ class Scorer:
     version: str
 
 
-def scorer(application: str, module: ModuleType, params: dict[str, Any]) -> Scorer:
-    """The exported model, verified, and what it was made from.
+def scorer(
+    application: str, module: ModuleType, params: dict[str, Any], folder: Path | None = None
+) -> Scorer:
+    """A model, verified, and what it was made from.
 
-    params: the application's section of params.yaml. Raises InputError for an application whose
-    rows are not open at an hour, an export that is damaged, and one without a model.
+    params: the application's section of params.yaml. folder: an export, if not the one that the
+    pipeline made last. Raises InputError for an application whose rows are not open at an hour, an
+    export that is damaged, one without a model, and one that reads columns which are gone.
     """
     if not hasattr(module, "at_hour"):
         raise InputError(
             f"'{application}' has no open rows to score every hour: its table is a file whose "
             "cases have ended. CRM tables, such as those of leads, have."
         )
-    folder = files.exports_path(application)
+    folder = files.exports_path(application) if folder is None else folder
     scoring.verify(folder)
     card = files.read_json(folder / "card.json")
     if not card["model"]:
@@ -82,6 +85,12 @@ def scorer(application: str, module: ModuleType, params: dict[str, Any]) -> Scor
     said = words.dictionary(names, told["words"], told["families"])
     built = files.read_json(files.metrics_path(application, "build_features"))
     question = params["build_features"]["question"]
+    gone = [name for name in names if name not in features]
+    if gone:
+        raise InputError(
+            f"The model in {folder} reads {', '.join(gone[:3])}, which the features of "
+            f"{application} don't have any more. Publish a newer model."
+        )
     learned = features.loc[past, names]
     version = f"{card['data_version']}.{files.sha256(folder / 'SHA256SUMS')[:12]}"
     return Scorer(application, module, question, folder, card, built, learned, said, version)

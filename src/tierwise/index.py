@@ -6,7 +6,7 @@ Read from params.yaml and metrics/ only, so that it says what the pipeline measu
 from pathlib import Path
 from typing import Any
 
-from tierwise.files import STEPS, read_json, write_text
+from tierwise.files import LATER_STEPS, STEPS, read_json, write_text
 from tierwise.imports import code_version, everything
 from tierwise.notebook import known_steps, read_params
 from tierwise.render import TEMPLATE, spoken, typeset
@@ -42,6 +42,7 @@ def describe(root: Path, application: str) -> dict[str, Any]:
     kind = result.get("verdict") if result else None
     return {
         "name": application,
+        "later_steps": [step for step in LATER_STEPS if _read(root, application, step)],
         "title": spoken(application),
         "verdict": kind,
         "badge": VERDICTS.get(kind, kind) if kind else "Not run yet",

@@ -37,6 +37,23 @@ NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d)\.([0-9a-f]{16})\.parquet")
 BEFORE = "tierwise.before"
 
 
+def of(root: Path, application: str, scores: str) -> pd.DataFrame:
+    """Every score of an application: those "given" hour by hour, or those "replayed" afterwards.
+
+    Raises InputError for another word, and where there are none yet.
+    """
+    places = {"given": root / "data" / "scores" / application / "ledger"}
+    places["replayed"] = root / "data" / "replayed" / application
+    if scores not in places:
+        raise InputError(f"scores must be {' or '.join(places)}, not {scores!r}.")
+    if hours(places[scores]).empty:
+        command = {"given": "score", "replayed": "replay"}[scores]
+        raise InputError(
+            f"{places[scores]} holds no scores. Run `tierwise {command} {application}` first."
+        )
+    return read(places[scores])
+
+
 def append(folder: Path, batch: pd.DataFrame | Iterable[pd.DataFrame]) -> Path:
     """Add one hour, whole or not at all; returns its file.
 

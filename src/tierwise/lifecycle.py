@@ -132,6 +132,23 @@ def history(
     return found.assign(outcome_known_at=found["outcome_known_at"].where(found["outcome"].notna()))
 
 
+def ends(statuses: pd.DataFrame, deal_id: pd.Series) -> pd.DataFrame:
+    """How each deal stands as far as is known today: outcome and closed_at, rows as of deal_id.
+
+    outcome: 1 won, 0 lost or deleted, missing while open. closed_at: when that happened. A merged
+    deal ends as the deal that it went into.
+    """
+    who, forever = deal_id.copy(), pd.Timestamp.max.floor("D")
+    at = pd.Series(forever, deal_id.index).astype("datetime64[us]")
+    found = standing(statuses, who, at)
+    while (merged := found["code"] == MERGED).any():
+        who[merged] = found.loc[merged, "survivor"].astype("int64")
+        found = standing(statuses, who, at)
+    is_over = found["code"] != OPEN
+    won = (found["code"] == WON).astype("float64").where(is_over)
+    return pd.DataFrame({"outcome": won, "closed_at": found["occurred_at"].where(is_over)})
+
+
 def inherited(contacts: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     """Contacts of deals that were merged, as those of the survivor from the merge on, and so on.
 

@@ -180,8 +180,10 @@ def profit(curve: pd.DataFrame, contacted_share: float) -> Figure:
     return finish(figure)
 
 
-def tier_bars(later: pd.DataFrame, earlier: pd.DataFrame) -> Figure:
-    """Conversion by tier on later data with intervals; the rate on earlier data as a line."""
+def tier_bars(
+    later: pd.DataFrame, earlier: pd.DataFrame, label: str = "on the earlier rows"
+) -> Figure:
+    """Conversion by tier on later data with intervals; the rate of `earlier` as a line."""
     figure, axes = plt.subplots(figsize=(6.4, 3.8))
     for x, (row, before) in enumerate(zip(later.itertuples(), earlier.itertuples(), strict=True)):
         rate = row.rate if row.count else 0.0
@@ -196,7 +198,7 @@ def tier_bars(later: pd.DataFrame, earlier: pd.DataFrame) -> Figure:
     axes.yaxis.set_major_formatter(SHARE)
     axes.set_ylabel("share that won")
     axes.grid(axis="x", visible=False)
-    axes.plot([], [], color=ORANGE, linewidth=2.5, label="on the earlier rows")
+    axes.plot([], [], color=ORANGE, linewidth=2.5, label=label)
     legend_above(axes)
     return finish(figure)
 

@@ -33,8 +33,24 @@ DAYS = 15
 IN_ORDER, OUT_OF_ORDER = "in order", "out of order"
 CANNOT_TELL = "can't be told yet"
 NOBODY = "nobody to tell by"
-FORMATS = {"rate": "share", "interval": "share", "chance": "share", "card_rate": "share"}
-FORMATS |= {"card_interval": "share"}
+SHOWN = ["name", "count", "share", "wins", "rate", "interval", "chance", "reading"]
+SHOWN_LATELY = ["name", "count", "share", "wins", "rate", "interval"]
+FORMATS_LATELY = dict.fromkeys(["share", "rate", "interval"], "share")
+FORMATS = FORMATS_LATELY | {"chance": "share"}
+
+
+def promised(card: dict[str, Any]) -> tuple[list[str], float]:
+    """Names of the tiers, the best first, and within how many days the chance holds.
+
+    Raises InputError for a model without tiers or without a horizon: nothing was promised.
+    """
+    if not card["tier_shares"] or card["horizon_days"] is None:
+        missing = "tiers" if card["horizon_days"] is not None else "a horizon"
+        raise InputError(
+            f"The model of {card['application']} has no {missing}, so it promised nothing that "
+            f"could be kept. Its verdict is: {card['verdict']}."
+        )
+    return list(card["tier_shares"]), card["horizon_days"]
 
 
 def checked(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -143,6 +159,17 @@ def nobody(names: list[str]) -> pd.DataFrame:
     return table.assign(interval=[[0.0, 1.0]] * len(names))
 
 
+def cards(closed: pd.DataFrame, scores: pd.DataFrame, until: pd.Timestamp) -> list[dict[str, str]]:
+    """Headline: deals that closed lately, scores in the ledger, and until when all is known."""
+    hours = f"of {scores['scored_at'].nunique():,} hours"
+    wins = int(closed["outcome"].sum())
+    return [
+        {"label": "Deals closed", "value": f"{len(closed):,}", "note": f"{wins:,} of them won"},
+        {"label": "Scores kept", "value": f"{len(scores):,}", "note": hours},
+        {"label": "Known until", "value": f"{until:%Y-%m-%d}", "note": f"{until:%H:%M} UTC"},
+    ]
+
+
 def kept(table: pd.DataFrame) -> str:
     """`by_tier` in a sentence."""
     if not table["count"].sum():
@@ -194,3 +221,9 @@ def said(standing: str, gaps: pd.DataFrame, high: np.ndarray) -> str:
         worst = gaps.loc[int(np.argmin(high))]
         return f"{names} is broken: tier {worst['worse']} converts better than {worst['better']}."
     return f"{names} {CANNOT_TELL} with so few outcomes."
+
+
+def plain_order(found: dict[str, Any]) -> dict[str, Any]:
+    """`order` for a metrics file."""
+    tables = {name: found[name].to_dict("records") for name in ("gaps", "alarms")}
+    return found | tables

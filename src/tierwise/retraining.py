@@ -16,7 +16,7 @@ import pandas as pd
 
 from tierwise import draws as drawing
 from tierwise import examples as ex
-from tierwise.challengers import TOLERANCE
+from tierwise.challengers import TOLERANCE, Fit
 from tierwise.draws import Draws, interval
 from tierwise.evaluation import CHANCE_FLOOR
 from tierwise.files import InputError
@@ -28,6 +28,26 @@ REPLACE, LOOK, KEEP = "replace the model", "look for the cause", "keep the model
 TOO_EARLY = "too early to say"
 SHOWN = ["measure", "champion", "challenger", "gain", "interval"]
 FORMATS = dict.fromkeys(SHOWN[1:], "number")
+
+
+def contest(
+    examples: pd.DataFrame,
+    features: pd.DataFrame,
+    champion: np.ndarray,
+    fit: Fit,
+    learned_until: pd.Timestamp,
+) -> pd.DataFrame:
+    """The first look of each deal from learned_until on, with the chances of both, for `gate`.
+
+    champion: its chance of each row, shape (n,). fit: of `challengers.recipe`; it learns from
+    outcomes that were known before learned_until. Ascending by scored_at.
+    """
+    known = ex.known_before(examples, learned_until).to_numpy()
+    challenger = fit(features[known], examples["outcome"].to_numpy()[known])
+    rows = examples.assign(champion=champion).rename(columns={"entity_id": "deal_id"})
+    rows = rows[~ex.known_before(rows, learned_until, "as_of")].drop_duplicates("deal_id")
+    rows = rows.rename(columns={"as_of": "scored_at"})
+    return rows.assign(challenger=challenger(features.loc[rows.index])).reset_index(drop=True)
 
 
 def gate(
@@ -67,6 +87,11 @@ def gate(
         return found | {"passed": True, "sentence": f"The challenger is better: {said}."}
     why = "ranks worse" if better else "is not better beyond luck"
     return found | {"sentence": f"The challenger {why}: {said}."}
+
+
+def measures(gate: dict[str, Any]) -> pd.DataFrame:
+    """What `gate` has measured, for a reader."""
+    return pd.DataFrame(gate["measures"], columns=SHOWN)
 
 
 def compared(rows: pd.DataFrame, won: np.ndarray, draws: Draws) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ import pandas as pd
 
 from tierwise import reliability
 from tierwise.draws import Draws, interval, ratio
+from tierwise.evaluation import wilson
 from tierwise.files import InputError
 from tierwise.promises_kept import drawn
 from tierwise.tiers import rate_interval
@@ -31,6 +32,8 @@ EVERYBODY = "all"
 EXPLORED = "exploration"
 FORMATS = dict.fromkeys(["chance", "plain_rate", "ips_rate", "rate"], "share")
 FORMATS |= dict.fromkeys(["plain_interval", "ips_interval", "interval"], "share")
+
+FORMATS_TOLD = dict.fromkeys(["chance", "rate", "interval"], "share") | {"effective_count": "count"}
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,15 @@ def estimates(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def told(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """`estimates` of all that were not held out, for a reader; empty where no place was drawn."""
+    queue = rows[rows["flag"] != "holdout"].reset_index(drop=True)
+    columns = ["name", "count", "worked_count", "chance", "rate", "interval", "effective_count"]
+    if not (queue["propensity"] > 0).all() or not (queue["flag"] == EXPLORED).any():
+        return pd.DataFrame(columns=columns)
+    return estimates(queue, names)[columns]
+
+
 def estimate(
     rows: pd.DataFrame, inside: np.ndarray, weight: np.ndarray, draws: Draws
 ) -> dict[str, object]:
@@ -121,8 +133,10 @@ def estimate(
 
     found |= {"ips_rate": float(ips(draws.as_seen())[0])}
     found |= {"ips_interval": interval(draws, ips, 0.0, np.inf)}
-    found |= {"rate": float(normalised(mine.as_seen())[0])}
-    return found | {"interval": interval(mine, normalised)}
+    rate = float(normalised(mine.as_seen())[0])
+    if rate in (0.0, 1.0):  # rows drawn again would all agree, however few they are
+        return found | {"rate": rate, "interval": wilson(rate * once, once)}
+    return found | {"rate": rate, "interval": interval(mine, normalised)}
 
 
 def calibration(rows: pd.DataFrame, room_share: float) -> pd.DataFrame:

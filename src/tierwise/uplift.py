@@ -208,3 +208,9 @@ def waiting(found: dict[str, Any], word: str, aim: str) -> str:
         f" About {more:,} more deals with an outcome are needed to prove {aim} with a power of "
         f"{POWER:.0%}, while {share:.1%} are held out."
     )
+
+
+def in_words(found: dict[str, Any], scores: str) -> str:
+    """The sentence, and what a replay can't tell. scores: see `ledger.of`."""
+    nobody = " In a replay nobody saw a tier, so none is to be expected."
+    return found["sentence"] + (nobody if scores == "replayed" else "")

@@ -19,7 +19,7 @@ import places  # noqa: E402
 
 import fake_pipedrive as fp  # noqa: E402
 from crm import digest  # noqa: E402
-from test_sources import PASSWORD, server  # noqa: E402, F401
+from postgresql_server import PASSWORD  # noqa: E402
 from tierwise import postgresql, snapshot  # noqa: E402
 from tierwise.connectors import landing, pipedrive_lists, pipedrive_tables, raw_store  # noqa: E402
 from tierwise.connectors import pipedrive_shapes as ps  # noqa: E402
@@ -117,7 +117,7 @@ def python():
 
 
 @pytest.fixture(scope="module")
-def results(python, tmp_path_factory, server):  # noqa: F811
+def results(python, tmp_path_factory, server):
     folder = tmp_path_factory.mktemp("oracle")
     fake, found = company.filled(ROWS_COUNT, long_id=True), Results()
     addresses = {"duckdb": str(folder / "loaded.duckdb"), "postgresql": server}

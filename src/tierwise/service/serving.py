@@ -11,7 +11,7 @@ from typing import Any
 import onnxruntime
 import pandas as pd
 
-from tierwise import applications, export, files, hour, scoring
+from tierwise import applications, export, files, hour, publishing, scoring
 from tierwise.calibration import Calibrator
 from tierwise.files import InputError
 from tierwise.models import Model
@@ -82,18 +82,20 @@ def serving(application: str) -> Serving:
         )
     section = sections[application]
     kind = applications.of(section["build_features"]["kind"])
-    scorer = hour.scorer(application, kind, section)
     ledger_folder = root / "data" / "scores" / application / "ledger"
-    return opened(
-        scorer.folder,
-        scorer.learned,
-        application=application,
-        version=scorer.version,
-        wordings=scorer.wordings,
-        history=partial(service_history.of_ledger, ledger_folder),
-        last_hour=partial(service_history.last_hour, ledger_folder),
-        keys=keys_path(root),
-    )
+    with publishing.loading(root, application):
+        place = publishing.in_place(root, application)
+        scorer = hour.scorer(application, kind, section, place)
+        return opened(
+            scorer.folder,
+            scorer.learned,
+            application=application,
+            version=scorer.version,
+            wordings=scorer.wordings,
+            history=partial(service_history.of_ledger, ledger_folder),
+            last_hour=partial(service_history.last_hour, ledger_folder),
+            keys=keys_path(root),
+        )
 
 
 def keys_path(root: Path) -> Path:
