@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = ("bank_calls", "leads", "benchmarks", "quality", "sizes")
+BLOCKS = ("bank_calls", "leads", "benchmarks", "quality", "sizes", "outcomes")
 
 
 def marks(application):
@@ -184,6 +184,31 @@ def sizes():
     ]
 
 
+def outcomes():
+    found = metrics("leads", "watch_outcomes")
+    lines = [
+        "| tier | deals | promised | won within 30 days | 95 % interval |",
+        "|---|---|---|---|---|",
+    ]
+    for tier in found["due"]:
+        low, high = tier["interval"]
+        lines.append(
+            f"| {tier['name']} | {tier['count']:,} | {share(tier['chance'])} | {share(tier['rate'])} "
+            f"| {share(low)} to {share(high)} |"
+        )
+    gain = found["uplift"]
+    return [
+        "Replayed on the simulated CRM, by a model that had learned from nothing later:",
+        "",
+        *lines,
+        "",
+        f"Nobody was shown these tiers, and so no uplift is found: {share(gain['shown']['rate'])} "
+        f"of {gain['shown']['count']:,} deals with tiers won, {share(gain['held_out']['rate'])} of "
+        f"{gain['held_out']['count']:,} held out.",
+        "",
+    ]
+
+
 def three(application):
     steps = ("validate_tiers", "compare_models", "build_features")
     return [metrics(application, step) for step in steps]
@@ -192,6 +217,7 @@ def three(application):
 def block(application):
     made = {"bank_calls": bank_calls, "leads": leads}
     made |= {"benchmarks": benchmarks, "quality": quality, "sizes": sizes}
+    made |= {"outcomes": outcomes}
     return "\n".join(made[application]())
 
 

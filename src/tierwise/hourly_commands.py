@@ -219,9 +219,10 @@ def schedule(
 ) -> None:
     """Do all of this every hour, unattended.
 
-    Runs ingest, score, push and webhook, as far as params.yaml has sections for them. The hour that has begun runs at once, unless it was done. After the machine has slept, the
-    latest hour is caught up, once. Two schedulers do each hour once. Log: logs/hourly/. With
-    --once the exit code is 1 if a step failed, 75 if another process has the hour.
+    Runs ingest, score, push and webhook, as far as params.yaml has sections for them. The hour
+    that has begun runs at once, unless it was done. After the machine has slept, the latest hour
+    is caught up, once. Two schedulers do each hour once. Log: logs/hourly/. With --once the exit
+    code is 1 if a step failed, 75 if another process has the hour.
 
     \b
     Example:
