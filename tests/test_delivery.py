@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("xlsxwriter", reason="needs the extra hourly")
 
 from hourly_world import last_hour
-from tierwise import delivery, hour, ledger
+from tierwise import delivery, hour, hourly, ledger
 from tierwise.files import InputError
 
 SETTINGS = {
@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 def asked(**changes):
-    return delivery.asked(SETTINGS | changes, "leads")
+    return hourly.asked(SETTINGS | changes, "leads")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from tierwise import dataset, delivery, hour, ledger, snapshot
+from tierwise import dataset, hour, hourly, ledger, snapshot
 from tierwise import examples as ex
 from tierwise.files import InputError
 
@@ -22,7 +22,7 @@ def replay(root: Path, application: str) -> dict[str, Any]:
 
     Raises InputError as `delivery.score` does, and where no hour lies after what was learned.
     """
-    scorer, tables, settings = delivery.prepared(root, application)
+    scorer, tables, settings = hourly.prepared(root, application)
     examples, _ = dataset.load(application)
     until = pd.Timestamp(snapshot.about(tables)["data_until"])
     hours = hours_after(examples, until, settings.replay_every_days)
@@ -40,7 +40,7 @@ def replay(root: Path, application: str) -> dict[str, Any]:
                 scorer, tables, as_of, explained_count=0, new_columns=settings.new_columns
             )
             rows = rows.assign(scored_at=as_of, model_version=scorer.version)
-            ledger.append(made, delivery.remembered(delivery.flagged(rows, settings)))
+            ledger.append(made, hourly.remembered(hourly.flagged(rows, settings)))
         snapshot.swap(made, folder)
     return {"folder": folder, "hours": hours}
 
