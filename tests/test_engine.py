@@ -4,13 +4,15 @@ import importlib.util
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from hourly_world import last_hour
 from test_leads import QUESTION
-from tierwise import engine, snapshot
+from tierwise import engine, hour, snapshot
 from tierwise import features as ft
 from tierwise.applications import leads
 from tierwise.files import InputError
@@ -127,6 +129,15 @@ def test_spark_leaves_the_same_bytes_with_more_partitions_than_workers(parts, tm
     there = engine.over_parts(known, parts, tmp_path / "there", "spark")
     assert [path.name for path in here] == [path.name for path in there]
     assert content(here) == content(there)
+
+
+@needs_spark
+@pytest.mark.parametrize("scorer", ["logistic_regression"], indirect=True)
+def test_spark_scores_the_same_hour(scorer, folder, spark):
+    here = hour.batch(scorer, folder / "many", last_hour(folder))[0]
+    elsewhere = replace(scorer, question=scorer.question | {"engine": "spark"})
+    there = hour.batch(elsewhere, folder / "many", last_hour(folder))[0]
+    pd.testing.assert_frame_equal(there, here)
 
 
 @needs_spark
