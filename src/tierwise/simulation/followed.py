@@ -25,8 +25,7 @@ QUESTIONS = (BY_LOT, IF_WORKED, AS_IT_WENT)
 TOP_SHARE = following.SHARES["A"]
 LAST_WEEKS = 12  # of a run, for its tiers
 SETTLED_WEEKS = 24  # by then no model learns from history any more
-FORMATS = dict.fromkeys(["promised", "by_lot", "if_worked", "as_it_went", "rate"], "share")
-FORMATS |= dict.fromkeys(["ece", "buried_share"], "share")
+FORMATS = dict.fromkeys(["ece", "buried_share"], "share")
 FORMATS |= dict.fromkeys(["slope", "level", "log_loss", "wins_expected"], "number")
 
 
