@@ -10,15 +10,13 @@ another 4xx, a redirect       Refused: this one call won't do
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
+from tierwise.connectors.calling import token
 from tierwise.files import InputError, Unfinished
 
 BLOCK_SECONDS = 600.0
@@ -68,7 +66,7 @@ def verdict(answer: httpx.Response, what: str, is_list: bool, token_name: str) -
             "administrator allow it, or take the token of a user who may."
         )
     if 300 <= status < 500 and status != 408:
-        raise Refused(status, what, said(content, token(token_name)))
+        raise Refused(status, what, said(content, token(token_name, "Pipedrive")))
     if status >= 500 or status == 408:
         return Verdict(reason=str(status))
     odd = "no JSON object" if content is None else oddity(content, is_list, " /v1/" in what)
@@ -124,24 +122,3 @@ def reset_seconds(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     return max(seconds, 0.001) if math.isfinite(seconds) else None
-
-
-def answer_time(headers: Mapping[str, str]) -> datetime | None:
-    """The server's clock when it answered, in UTC without a zone; None if it doesn't tell."""
-    try:
-        found = parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
-        return None
-    return (found.astimezone(UTC) if found.tzinfo else found).replace(tzinfo=None)
-
-
-def token(name: str) -> str:
-    """The API token. Raises InputError, which never quotes it, if it is missing or malformed."""
-    value = os.environ.get(name, "").strip()
-    # A line feed inside would make the HTTP library quote the header in its error.
-    if not value or not value.isascii() or not value.isprintable() or " " in value:
-        state = "malformed" if value else "not set"
-        raise InputError(
-            f"The environment variable {name} is {state}. Put Pipedrive's API token there."
-        )
-    return value

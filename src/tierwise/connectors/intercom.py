@@ -13,19 +13,17 @@ A wait of `patience_seconds` or more is not sat out: OutOfTokens says when to go
 """
 
 import math
-import os
 import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import httpx
 
 from tierwise.connectors.allowance import OutOfTokens
 from tierwise.connectors.answers import NoAnswer, Verdict, parsed
+from tierwise.connectors.calling import answer_time, backoff_seconds, must_be_safe, token
 from tierwise.files import InputError, Unfinished
 
 VERSION = "2.15"
@@ -35,9 +33,7 @@ REGIONS = {
     "au": "https://api.au.intercom.io",
 }
 WINDOW_SECONDS = 10.0  # 10,000 calls a minute are given out in windows of this length
-LONGEST_BACKOFF_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 86_400.0  # a reset that is further away is no time at all
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Refused(Unfinished):
@@ -77,8 +73,8 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.base_url = base_url or address(region)
-        must_be_safe(self.base_url)
-        access_token(token_name)
+        must_be_safe(self.base_url, "Intercom")
+        token(token_name, "Intercom")
         self.token_name, self.tries_count = token_name, tries_count
         self.patience_seconds, self.clock, self.sleep = patience_seconds, clock, sleep
         self.quiet_until = 0.0
@@ -86,7 +82,7 @@ class Client:
 
     def sign(self, request: httpx.Request) -> httpx.Request:
         # Only here, so that no object of ours holds the token.
-        request.headers["authorization"] = f"Bearer {access_token(self.token_name)}"
+        request.headers["authorization"] = f"Bearer {token(self.token_name, 'Intercom')}"
         request.headers["intercom-version"] = VERSION
         return request
 
@@ -114,7 +110,7 @@ class Client:
             answer = self.send(method, path, params, body)
             found = self.judged(answer, what, rows_name, limited_count)
             if found.content is not None and isinstance(answer, httpx.Response):
-                return Answer(found.content, server_time(answer.headers))
+                return Answer(found.content, answer_time(answer.headers))
             reason = found.reason
             if reason == "429":
                 limited_count += 1
@@ -188,7 +184,7 @@ def verdict(answer: httpx.Response, what: str, rows_name: str | None, token_name
     if status in (403, 408) or status >= 500:
         return Verdict(reason=str(status) if content else f"{status} without JSON")
     if status >= 300:
-        raise Refused(status, what, said(content, access_token(token_name)))
+        raise Refused(status, what, said(content, token(token_name, "Intercom")))
     odd = "no JSON object" if content is None else oddity(content, rows_name)
     return Verdict(reason=odd) if odd else Verdict(content)
 
@@ -224,7 +220,7 @@ def reset_seconds(headers: Mapping[str, str], now: float) -> float | None:
 
     The reset is a moment of the server's clock: ours, `now`, counts only if it tells no time.
     """
-    told = server_time(headers)
+    told = answer_time(headers)
     try:
         reset_at = float(headers.get("x-ratelimit-reset", ""))
     except ValueError:
@@ -235,19 +231,6 @@ def reset_seconds(headers: Mapping[str, str], now: float) -> float | None:
     return max(seconds, 1.0) if seconds <= LONGEST_PAUSE_SECONDS else None
 
 
-def server_time(headers: Mapping[str, str]) -> datetime | None:
-    """The time of an answer by the server's clock, UTC without a zone."""
-    try:
-        found = parsedate_to_datetime(headers.get("date", ""))
-        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
-    except (ValueError, OverflowError):
-        return None
-
-
-def backoff_seconds(attempt: int) -> float:
-    return min(2.0 ** (attempt - 1), LONGEST_BACKOFF_SECONDS)
-
-
 def address(region: str) -> str:
     if region in REGIONS:
         return REGIONS[region]
@@ -255,25 +238,3 @@ def address(region: str) -> str:
         f"Intercom has no region '{region}'; name one of {', '.join(REGIONS)}, as in the address "
         "of its settings."
     )
-
-
-def must_be_safe(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        return
-    raise InputError(
-        f"Intercom's address must begin with https://, so that nobody reads the token on its way; "
-        f"'{url}' doesn't."
-    )
-
-
-def access_token(name: str) -> str:
-    """The access token. Raises InputError, which never quotes it, if missing or malformed."""
-    value = os.environ.get(name, "").strip()
-    # A line feed inside would make the HTTP library quote the header in its error.
-    if not value or not value.isascii() or not value.isprintable() or " " in value:
-        state = "malformed" if value else "not set"
-        raise InputError(
-            f"The environment variable {name} is {state}. Put Intercom's access token there."
-        )
-    return value

@@ -9,26 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from tierwise.connectors.allowance import Allowance, cost
-from tierwise.connectors.answers import (
-    TOKENS_LEFT,
-    NoAnswer,
-    Verdict,
-    answer_time,
-    token,
-    verdict,
-)
+from tierwise.connectors.answers import TOKENS_LEFT, NoAnswer, Verdict, verdict
+from tierwise.connectors.calling import answer_time, backoff_seconds, must_be_safe, token
 from tierwise.files import InputError
 
 API_URL, V1_URL = "https://api.pipedrive.com/api/v2", "https://api.pipedrive.com/v1"
 PAGE_ROWS = 500  # as many as the API gives
 WHOLE = ("/v1/users",)  # lists that come in one page and know no limit
-LONGEST_BACKOFF_SECONDS = 60.0
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -61,9 +52,9 @@ class Client:
         tries_count: int = 10,
         timeout_seconds: float = 30.0,
     ) -> None:
-        must_be_safe(base_url)
-        must_be_safe(v1_url)
-        token(token_name)
+        must_be_safe(base_url, "Pipedrive")
+        must_be_safe(v1_url, "Pipedrive")
+        token(token_name, "Pipedrive")
         self.allowance, self.token_name, self.tries_count = allowance, token_name, tries_count
         self.base_url, self.v1_url = base_url, v1_url
         self.http = httpx.Client(transport=transport, timeout=timeout_seconds, auth=self.sign)
@@ -71,7 +62,7 @@ class Client:
 
     def sign(self, request: httpx.Request) -> httpx.Request:
         # Only here, so that no object of ours holds the token.
-        request.headers["x-api-token"] = token(self.token_name)
+        request.headers["x-api-token"] = token(self.token_name, "Pipedrive")
         return request
 
     def close(self) -> None:
@@ -219,10 +210,6 @@ class Client:
             self.allowance.sleep(backoff_seconds(attempt + 1))
 
 
-def backoff_seconds(attempt: int) -> float:
-    return min(2.0 ** (attempt - 1), LONGEST_BACKOFF_SECONDS)
-
-
 def named(fields: Sequence[dict[str, Any]], name: str) -> dict[str, Any] | None:
     """The custom field with this name. Raises InputError if two have it."""
     found = [one for one in fields if one["field_name"] == name and one["is_custom_field"]]
@@ -236,13 +223,3 @@ def named(fields: Sequence[dict[str, Any]], name: str) -> dict[str, Any] | None:
 
 def is_v1(path: str) -> bool:
     return path.startswith("/v1/")
-
-
-def must_be_safe(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        return
-    raise InputError(
-        f"Pipedrive's address must begin with https://, so that nobody reads the token on its "
-        f"way; '{url}' doesn't."
-    )

@@ -22,7 +22,7 @@ import httpx
 from standardwebhooks import Webhook
 
 from tierwise.connectors.answers import NoAnswer
-from tierwise.connectors.pipedrive import LOOPBACK, backoff_seconds
+from tierwise.connectors.calling import LOOPBACK, backoff_seconds
 from tierwise.connectors.webhook_state import Message
 from tierwise.files import InputError
 
