@@ -238,3 +238,9 @@ def by_column(
         rows.append(found | {"rank_effect_auc": effect})
     table = pd.DataFrame(rows)
     return table.sort_values("pull", ascending=False, kind="stable", ignore_index=True)
+
+
+def apart_card(auc: float) -> dict[str, str]:
+    """A headline for `told_apart`: 0.5 not at all, 1.0 always."""
+    label = "AUC of telling later rows from earlier ones"
+    return {"label": label, "value": f"{auc:.3f}", "note": "0.5 is not at all, 1 is always"}
