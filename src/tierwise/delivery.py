@@ -75,12 +75,14 @@ def deliver(
             "changed: the ledger keeps what it has."
         )
     refuse_stale(tables, as_of, settings.stale_after_hours)
+    folder.mkdir(parents=True, exist_ok=True)
     rows, _ = hour.batch(
         scorer,
         tables,
         as_of,
         explained_count=settings.explained_count,
         new_columns=settings.new_columns,
+        workspace=folder,
     )
     if rows.empty:
         raise InputError(f"No {scorer.card['entity']} is open at {ex.label(as_of)}.")

@@ -109,15 +109,18 @@ def batch(
     *,
     explained_count: int = 100_000,
     new_columns: str = "refuse",
+    workspace: Path | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """All open rows of the hour, best first, and what was noted: data_until, rows_count, ...
 
     Columns: entity_id, owner_id (missing: nobody), rank (from 1), tier ("" where the card gives
     none), chance, score, last_touch_at, value_eur, reason_1 ... reason_3 ("" for none). Of equal
-    scores the lower entity_id ranks first. tables: a snapshot.
+    scores the lower entity_id ranks first. tables: a snapshot. workspace: where columns lie
+    meanwhile, if not beside the snapshot.
     """
     about = snapshot.about(tables)
-    with tempfile.TemporaryDirectory(dir=tables.parent, prefix=".hour.") as folder:
+    beside = workspace or tables.parent
+    with tempfile.TemporaryDirectory(".partial", ".hour.", beside) as folder:
         task = partial(scorer.module.at_hour, question=scorer.question, as_of=as_of)
         paths = engine.over_parts(
             task, snapshot.parts(tables), Path(folder), scorer.question["engine"]

@@ -12,6 +12,7 @@ When an hour is worked on is decided in schedule.py.
 
 import logging
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -117,7 +118,9 @@ def alone(root: Path, application: str, wait_seconds: float = 0.0) -> Iterator[P
                 "should it be killed, the way is free at once."
             ) from error
         for left in folder.glob(".*.partial"):
-            if left.is_file():
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
                 left.unlink()
         yield folder
 

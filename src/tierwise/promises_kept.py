@@ -45,7 +45,7 @@ def promised(card: dict[str, Any]) -> tuple[list[str], float]:
     Raises InputError for a model without tiers or without a horizon: nothing was promised.
     """
     if not card["tier_shares"] or card["horizon_days"] is None:
-        missing = "tiers" if card["horizon_days"] is not None else "a horizon"
+        missing = "tiers" if card["horizon_days"] is not None else "horizon"
         raise InputError(
             f"The model of {card['application']} has no {missing}, so it promised nothing that "
             f"could be kept. Its verdict is: {card['verdict']}."

@@ -54,19 +54,30 @@ def gate_of(application: str, folder: Path, candidate: Path) -> dict[str, Any]:
     """The model in `folder` against the candidate, on the judged rows: one a deal, its first."""
     examples, features = dataset.load(application)
     rows = examples[~ex.before_judging(examples)].drop_duplicates("entity_id")
-    names = {"champion": folder, "challenger": candidate}
-    chances = {name: chance(place, features.loc[rows.index]) for name, place in names.items()}
+    places = {
+        "champion": (folder, f"Bring them back, or move {folder} away: then nobody is to beat."),
+        "challenger": (candidate, f"Run `dvc repro export_model@{application}`."),
+    }
+    features = features.loc[rows.index]
+    chances = {name: chance(place, features, way) for name, (place, way) in places.items()}
     rows = rows.rename(columns={"as_of": "scored_at", "entity_id": "deal_id"}).assign(**chances)
     return retraining.gate(rows.reset_index(drop=True), rows["scored_at"].min())
 
 
-def chance(folder: Path, features: pd.DataFrame) -> np.ndarray:
+def chance(folder: Path, features: pd.DataFrame, way_out: str = "") -> np.ndarray:
+    """What an export says of the rows. Raises InputError where it is damaged or can't say it.
+
+    way_out: from columns that are gone.
+    """
     scoring.verify(folder)
-    names = [column["name"] for column in files.read_json(folder / "card.json")["columns"]]
+    card = files.read_json(folder / "card.json")
+    if not card["model"]:
+        raise InputError(f"{folder} holds no model: {card['sentence']} There is nobody to compare.")
+    names = [column["name"] for column in card["columns"]]
     gone = [name for name in names if name not in features]
     if gone:
         raise InputError(
             f"{folder} reads {', '.join(gone[:3])}, which the features don't have any more, so the "
-            "two models can't be compared on the same rows."
+            f"two models can't be compared on the same rows. {way_out}".rstrip()
         )
     return scoring.score(scoring.session(folder / "model.onnx"), features[names])["chance"].array

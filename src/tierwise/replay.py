@@ -32,17 +32,28 @@ def replay(root: Path, application: str) -> dict[str, Any]:
             f"of the tables, {ex.label(until)}. There is nothing to replay yet."
         )
     folder = root / "data" / "replayed" / application
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(".partial", f".{application}.", folder.parent) as name:
+    with (
+        snapshot.locked(folder),
+        TemporaryDirectory(".partial", f".{application}.", folder.parent) as name,
+    ):
         made = Path(name) / "ledger"
         for as_of in tqdm(hours, desc="hours", disable=None, leave=False):
             rows, _ = hour.batch(
-                scorer, tables, as_of, explained_count=0, new_columns=settings.new_columns
+                scorer,
+                tables,
+                as_of,
+                explained_count=0,
+                new_columns=settings.new_columns,
+                workspace=Path(name),
             )
             rows = rows.assign(scored_at=as_of, model_version=scorer.version)
-            ledger.append(made, hourly.remembered(hourly.flagged(rows, settings)))
+            if len(rows):
+                ledger.append(made, hourly.remembered(hourly.flagged(rows, settings)))
+        filled = ledger.hours(made)["scored_at"].tolist()
+        if not filled:
+            raise InputError(f"Nothing was open at any of the {len(hours)} hours to replay.")
         snapshot.swap(made, folder)
-    return {"folder": folder, "hours": hours}
+    return {"folder": folder, "hours": filled}
 
 
 def hours_after(

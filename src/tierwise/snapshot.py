@@ -79,18 +79,21 @@ def fetch(
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One fetch of a snapshot at a time. Brings back what a killed one left hidden."""
+    """One writer of a snapshot at a time. Brings back, or takes away, what a killed one left."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     path = folder.with_name(f".{folder.name}.lock.partial")
     try:
         lock = Lock(path)
     except LockError as error:
         raise InputError(
-            f"{folder} is being fetched by another process, which holds {path.name}. Wait until "
-            "it has ended, then fetch again."
+            f"{folder} is being written by another process, which holds {path.name}. Wait until "
+            "it has ended, then try again."
         ) from error
     try:
         restore(folder)
+        for left in folder.parent.glob(f".{folder.name}.*.partial"):
+            if left.is_dir():
+                shutil.rmtree(left)
         yield
     finally:
         with suppress(PermissionError):  # Windows keeps an open file
