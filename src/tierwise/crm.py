@@ -57,8 +57,8 @@ def profile(part: Path, rows: pd.DataFrame) -> pd.DataFrame:
     found = []
     for name, columns in PROFILE.items():
         key = tables.KEYS[name][0]
-        versions = snapshot.read(part, name)
         whose = rows[key].fillna(NOBODY)
+        versions = snapshot.read(part, name, only=(key, whose.astype("int64")))
         found.append(ft.last_known(versions, key, whose, rows["as_of"], columns))
     return pd.concat(found, axis=1)
 

@@ -13,8 +13,8 @@ deal_changes and activities have the organization_id of their deal. Rows are in 
 the first known stays. So the bytes depend on the rows alone, not on their order, nor on whether
 they came from CSV, Parquet, DuckDB or PostgreSQL.
 
-Memory is bounded by one partition, and by all persons: DuckDB scatters the rows on disk, then
-partitions are handled one at a time.
+Memory is bounded by one partition, when it is made by all persons as well: DuckDB scatters the rows
+on disk, then partitions are handled one at a time.
 """
 
 import math
@@ -29,6 +29,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
@@ -42,6 +43,7 @@ WHOLE = ("persons", "users")  # not in partitions
 OF_A_DEAL = ("deal_changes", "activities")
 LATE = pd.Timedelta(hours=1)  # known later than this after it occurred: not learned at once
 ROWS_IN_A_GROUP = 262_144
+Only = tuple[str, pd.Series]
 
 
 def fetch(
@@ -282,14 +284,17 @@ def parts(folder: str | Path) -> list[Path]:
     return sorted(path for path in Path(folder).iterdir() if path.name.startswith("part-"))
 
 
-def read(part: str | Path, name: str, columns: list[str] | None = None) -> pd.DataFrame:
+def read(
+    part: str | Path, name: str, columns: list[str] | None = None, only: Only | None = None
+) -> pd.DataFrame:
     """One table of one partition in the contract's types; persons and users are the same for each.
 
-    Custom fields: Int64, float64, boolean, datetime64[us] or str. Rows as the module says.
+    Custom fields: Int64, float64, boolean, datetime64[us] or str. Rows as the module says; only: of
+    this column those values.
     """
     part = Path(part)
     folder = part.parent if name in WHOLE and part.name.startswith("part-") else part
-    path = folder / f"{name}.parquet"
-    if not path.is_file():
+    if not (path := folder / f"{name}.parquet").is_file():
         raise InputError(f"{path} is missing. Run `tierwise fetch` to make it.")
-    return to_frame(name, pq.read_table(path, columns=columns))
+    filters = None if only is None else pc.field(only[0]).isin(pa.array(only[1].unique()))
+    return to_frame(name, pq.read_table(path, columns=columns, filters=filters))
