@@ -47,7 +47,7 @@ def scorer_of(name, root, examples, features):
     model, _ = models.fit(name, features, examples["outcome"].to_numpy())
     calibrator = calibration.straight("sigmoid", -0.1, 0.9)
     place = root / name
-    place.mkdir()
+    place.mkdir(exist_ok=True)
     onnx = export.to_onnx(model, calibrator, features)
     (place / "model.onnx").write_bytes(onnx)
     (place / "model.skops").write_bytes(export.to_skops(model, calibrator))
