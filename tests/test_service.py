@@ -812,7 +812,7 @@ def test_a_server_without_a_valid_key_does_not_start(world, tmp_path):
 def test_a_real_server_ends_when_it_is_told_to(server):
     process, port = server
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=60) == 0, process.stderr.read()
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", port))
 

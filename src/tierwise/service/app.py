@@ -13,6 +13,7 @@ that FastAPI brings load scripts from elsewhere.
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -215,7 +216,7 @@ def add(
 
 
 def run(on: Serving, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Serve until SIGTERM or SIGINT. Raises InputError where no key is valid.
+    """Serve until SIGTERM or SIGINT, then end the process. InputError where no key is valid.
 
     host: of another than this machine only behind a proxy that ends TLS, for keys travel in clear.
     """
@@ -225,6 +226,10 @@ def run(on: Serving, host: str = "127.0.0.1", port: int = 8000) -> None:
     if host not in LOOPBACK:
         LOG.warning("keys travel in clear on %s: put a proxy before it that ends TLS", host)
     asyncio.run(until_stopped(app(on), host, port))
+    # All is answered and written. Threads of the server may still wait for the interpreter; were it
+    # torn down now, one of them would at times be ended inside native code and abort the process.
+    logging.shutdown()
+    os._exit(0)
 
 
 async def until_stopped(api: FastAPI, host: str, port: int) -> None:
