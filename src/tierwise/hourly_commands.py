@@ -10,6 +10,9 @@ from typing import Annotated
 import typer
 
 hourly = typer.Typer()
+Hourly = Annotated[
+    str, typer.Argument(metavar="APPLICATION", help="A name below `hourly:` in params.yaml.")
+]
 
 
 @hourly.command()
@@ -42,9 +45,7 @@ def ingest(
 
 @hourly.command()
 def score(
-    application: Annotated[
-        str, typer.Argument(metavar="APPLICATION", help="A name below `hourly:` in params.yaml.")
-    ],
+    application: Hourly,
     as_of: Annotated[
         str,
         typer.Option(metavar="TIME", help="A full hour (UTC if no zone is given), now or latest."),
@@ -73,9 +74,7 @@ def score(
 
 @hourly.command()
 def replay(
-    application: Annotated[
-        str, typer.Argument(metavar="APPLICATION", help="A name below `hourly:` in params.yaml.")
-    ],
+    application: Hourly,
 ) -> None:
     """Score past hours again, with what was known then.
 
@@ -95,9 +94,7 @@ def replay(
 
 @hourly.command()
 def publish(
-    application: Annotated[
-        str, typer.Argument(metavar="APPLICATION", help="A name below `hourly:` in params.yaml.")
-    ],
+    application: Hourly,
 ) -> None:
     """Let the model score that the pipeline made last.
 
@@ -120,9 +117,7 @@ def publish(
 
 @hourly.command()
 def rollback(
-    application: Annotated[
-        str, typer.Argument(metavar="APPLICATION", help="A name below `hourly:` in params.yaml.")
-    ],
+    application: Hourly,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="For the history.")] = "by hand",
 ) -> None:
     """Bring the model back that scored before the present one.
@@ -207,9 +202,7 @@ def webhook(
 
 @hourly.command()
 def schedule(
-    application: Annotated[
-        str, typer.Argument(metavar="APPLICATION", help="A name below `hourly:` in params.yaml.")
-    ],
+    application: Hourly,
     minute: Annotated[
         int, typer.Option(min=0, max=59, metavar="NUMBER", help="So long after the full hour.")
     ] = 0,
