@@ -143,6 +143,20 @@ def test_tokens_kept_for_others_are_left_to_them():
     allowance.take(60)
 
 
+def test_what_was_spent_since_a_mark_counts_from_midnight_on_anew(tmp_path):
+    clock = Clock()
+    allowance = made(tmp_path / "a.sqlite", clock)
+    allowance.take(40)
+    assert allowance.since_mark_count() == 40
+    allowance.mark()
+    allowance.take(7)
+    again = made(tmp_path / "a.sqlite", clock)
+    assert (allowance.since_mark_count(), again.since_mark_count()) == (7, 7)
+    clock.now += 86_400
+    again.take(5)
+    assert again.since_mark_count() == 5
+
+
 def test_a_day_begins_at_the_midnight_of_the_server_also_when_clocks_change():
     zone = ZoneInfo("Europe/Tallinn")
     clock = Clock(datetime(2026, 10, 25, 12, tzinfo=zone).timestamp())  # a day of 25 hours

@@ -186,6 +186,23 @@ def test_without_tokens_for_all_logs_the_rest_comes_on_later_days(read_by, monke
     assert last_statuses(root) == ends(fake)
 
 
+def test_change_logs_leave_tokens_to_others_and_lists_are_read_all_the_same(read_by, monkeypatch):
+    fake = fc.company(60, tokens_per_day_count=2000)
+    root = read_by(fake, plan=1)
+    text = (
+        (root / "params.yaml")
+        .read_text()
+        .replace("tokens_kept_count: 0", "tokens_kept_count: 1900", 1)
+    )
+    (root / "params.yaml").write_text(text)
+    monkeypatch.setattr(write_back, "TOKENS_PER_SEAT_COUNT", 2000)
+    clock_of_tokens(monkeypatch, fake)
+    company = ingest.ingest(root, "leads")["company"]
+    assert company.logs_waiting_count == 60
+    assert "1900 of them for others" in company.waiting_for
+    assert len(rows(root, "deals")) == 60
+
+
 def test_lists_that_need_more_than_a_day_go_on_where_they_stopped(read_by, monkeypatch):
     fake = fc.company(12, tokens_per_day_count=100)
     root = read_by(fake, plan=1)

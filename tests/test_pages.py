@@ -208,6 +208,20 @@ def test_the_server_s_time_counts_where_ours_is_wrong(connection, source):
     assert raw_store.passes(connection, source, "deals")[BACKFILL].watermark == NOON
 
 
+def test_records_of_one_old_update_are_asked_for_once_where_the_server_tells_the_time(
+    connection, source
+):
+    """An import gave all of them the same time: an hour later nobody asks for them again."""
+    imported = [deal(n, NOON - timedelta(days=9)) for n in range(30)]
+
+    def fetch_page(cursor, since):
+        return listed(imported)(cursor, since)._replace(answered_at=NOON)
+
+    assert load(connection, source, fetch_page).records_count == 30
+    assert load(connection, source, fetch_page).records_count == 0
+    assert raw_store.passes(connection, source, "deals")[INCREMENTAL].watermark == NOON
+
+
 def test_hours_can_be_loaded_while_a_backfill_of_days_is_not_over(connection, source):
     old = listed([deal(n, NOON - timedelta(days=9)) for n in range(40)])
     with pytest.raises(OutOfTokensError):

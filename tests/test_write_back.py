@@ -10,6 +10,7 @@ pytest.importorskip("httpx", reason="needs the extra hourly")
 
 import fake_pipedrive as fp
 from tierwise.connectors import write_back
+from tierwise.connectors.allowance import Allowance
 from tierwise.files import InputError
 
 PARAMS = """applications: {{}}
@@ -96,6 +97,31 @@ def test_only_what_changed_in_the_next_hour_is_written_and_the_holdout_never(pro
     assert [change.deal_id for change in done.changes] == [2]
     assert patched(fake) - before == 1
     assert not any(fake.deals[3].get("custom_fields", {}).values())
+
+
+def test_what_others_took_since_the_last_write_back_is_kept_for_each_later_hour():
+    clock = fp.Clock(fp.MONDAY + 18.5 * 3600)  # five later hours begin today
+    allowance = Allowance(":memory:", clock=clock, sleep=clock.sleep, tokens_per_day_count=10_000)
+    allowance.take(3000)
+    allowance.mark()
+    assert write_back.later_count(allowance) == 0
+    allowance.take(400)
+    assert write_back.later_count(allowance) == 5 * 400
+    allowance.take(1600)
+    assert write_back.later_count(allowance) == (10_000 - 5000) // 2  # half is there to be written
+    clock.now = fp.MONDAY + 23.5 * 3600
+    assert write_back.later_count(allowance) == 0
+
+
+def test_a_dry_run_is_no_write_back(project):
+    root, _ = project
+    settings = write_back.asked(root, "leads")
+    write_back.write_back(root, "leads", dry_run=True)
+    with write_back.connected(root, "leads", settings) as client:
+        assert client.allowance.since_mark_count() > 0
+    write_back.write_back(root, "leads", dry_run=False)
+    with write_back.connected(root, "leads", settings) as client:
+        assert client.allowance.since_mark_count() == 0
 
 
 def test_the_token_is_in_no_file_and_no_message(project):

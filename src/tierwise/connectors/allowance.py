@@ -42,6 +42,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS days (day TEXT PRIMARY KEY, spent_count INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY AUTOINCREMENT, counts_until REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS pauses (id INTEGER PRIMARY KEY, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS marks
+    (id INTEGER PRIMARY KEY, day TEXT NOT NULL, spent_count INTEGER NOT NULL);
 """
 
 
@@ -138,6 +140,19 @@ class Allowance:
         question = "SELECT spent_count FROM days WHERE day = ?"
         found = self.connection.execute(question, (self.day(self.clock()),)).fetchone()
         return found[0] if found else 0
+
+    def mark(self) -> None:
+        """What is spent from here on, `since_mark_count` tells."""
+        with self.writing():
+            row = (self.day(self.clock()), self.spent_count())
+            self.connection.execute("INSERT OR REPLACE INTO marks VALUES (1, ?, ?)", row)
+
+    def since_mark_count(self) -> int:
+        """Tokens of today that were spent since `mark`, or since midnight."""
+        day = self.day(self.clock())
+        question = "SELECT spent_count FROM marks WHERE day = ?"
+        found = self.connection.execute(question, (day,)).fetchone()
+        return max(self.spent_count() - (found[0] if found else 0), 0)
 
     def resets_at(self) -> float:
         """The next midnight of the server, seconds since 1970."""

@@ -6,8 +6,9 @@ One page is one transaction: its records and the cursor to go on from. A pass th
     backfill       everything, or everything since a time
     incremental    what was updated since the watermark of the last pass, inclusive, with an overlap
 
-The watermark is the latest update that was seen, but never later than when the pass began: what is
-edited while a pass runs may lie on a page that was read before, and is asked for once more.
+The watermark is when the pass began, as the server told it: what is edited while a pass runs may
+lie on a page that was read before, and is asked for once more. Of a server that doesn't tell the
+time it is the latest update that was seen, but never later than when the pass began.
 
     walk           children that have no list of their own: those of every parent whose state is
                    another than when its children were last loaded
@@ -143,7 +144,9 @@ def turned(going: Pass, page: Page, kept: Kept, clock: Clock) -> Pass:
     after = replace(going, cursor=page.next_cursor, seen_until=seen, pages_count=pages_count)
     if page.next_cursor is not None:
         return after
-    known = min(seen or going.watermark or going.began_at, going.began_at)
+    known = going.began_at
+    if page.answered_at is None:  # then it is our clock's, which may be ahead
+        known = min(seen or going.watermark or known, known)
     watermark = max(known, going.watermark or known)
     return replace(after, watermark=watermark, done_at=clock())
 

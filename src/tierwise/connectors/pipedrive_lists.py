@@ -63,7 +63,11 @@ class Company:
 
 @dataclass(frozen=True)
 class Asking:
-    """Whom to ask, how many tokens of the day to leave to others, and a bar that counts pages."""
+    """Whom to ask, and a bar that counts pages.
+
+    keep_count: tokens of the day to leave to others. Change logs do; lists are a page or two, and
+    an hour that can't read them knows nothing new.
+    """
 
     client: Client
     keep_count: int
@@ -83,8 +87,8 @@ def load(
 ) -> Company:
     """Read what is new. since: where the first run begins, UTC; None for everything.
 
-    keep_count: tokens of the day that are left to others. keyed: what is made of each person
-    before names and addresses are dropped, see `intercom_people.keyed`.
+    keep_count: tokens of the day that change logs leave to others. keyed: what is made of each
+    person before names and addresses are dropped, see `intercom_people.keyed`.
 
     Without tokens for all change logs the rest waits for the next run. Raises OutOfTokens where
     not even the lists could be read to their end, and what `pages.load` and `Client.pages` raise;
@@ -110,12 +114,14 @@ def load(
     return told
 
 
-def listed(ask: Asking, path: str, params: Mapping[str, str] | None = None) -> FetchPage:
-    """A list as a page source."""
+def listed(
+    ask: Asking, path: str, params: Mapping[str, str] | None = None, keep_count: int = 0
+) -> FetchPage:
+    """A list as a page source. keep_count: tokens of the day that it leaves to others."""
 
     def fetch_page(cursor: str | None, updated_since: str | None) -> Page:
         how = {**(params or {}), **({"updated_since": updated_since} if updated_since else {})}
-        found = next(ask.client.pages(path, how, cursor=cursor, keep_count=ask.keep_count))
+        found = next(ask.client.pages(path, how, cursor=cursor, keep_count=keep_count))
         ask.bar.update()
         return Page(found.rows, found.next_cursor, found.answered_at)
 
@@ -160,7 +166,8 @@ def walk(connection: Connection, ask: Asking, told: Company, clock: Clock) -> No
     def fetch_log(deal_id: str, cursor: str | None) -> Page:
         nonlocal reading
         reading = deal_id
-        page = listed(ask, f"/v1/deals/{deal_id}/changelog")(cursor, None)
+        log = listed(ask, f"/v1/deals/{deal_id}/changelog", keep_count=ask.keep_count)
+        page = log(cursor, None)
         return page._replace(records=ps.change_records(int(deal_id), page.records))
 
     rest = due(connection, parents)

@@ -5,6 +5,7 @@ data/scores/<application>/pipedrive_tokens.sqlite, so that an hour cannot spend 
 those to come. The token of the API comes from the environment variable that params.yaml names.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from tierwise.files import InputError
 TOKENS_PER_SEAT_COUNT = 30_000  # a day, of the smallest plan; the others are multiples
 REASONS = ["reason_1", "reason_2", "reason_3"]
 CHANGES_SHOWN_COUNT = 20
+EVERY_SECONDS = 3600.0  # push is run once an hour
 
 
 class Asked(BaseModel, extra="forbid", strict=True):
@@ -67,9 +69,21 @@ def write_back(root: Path, application: str, dry_run: bool) -> Pushed:
         raise InputError(f"{folder} holds no hour yet. Run `tierwise score {application}` first.")
     table, held_out = wanted(files.read_parquet(folder / "batch.parquet"))
     options: dict[str, Any] = {"hysteresis_points": settings.hysteresis_points}
-    options |= {"keep_count": settings.tokens_kept_count, "dry_run": dry_run}
     with connected(root, application, settings) as client:
-        return push(client, table, held_out, **options)
+        kept_count = settings.tokens_kept_count + later_count(client.allowance)
+        options |= {"keep_count": kept_count, "dry_run": dry_run}
+        done = push(client, table, held_out, **options)
+        if not dry_run:
+            client.allowance.mark()
+    return done
+
+
+def later_count(allowance: Allowance) -> int:
+    """Tokens that `ingest` and others need in the later hours of the day: what they took since the
+    last write-back, each hour again. Half of what is left at most, or nothing would be written on
+    days that read much."""
+    hours_count = math.ceil((allowance.resets_at() - allowance.clock()) / EVERY_SECONDS) - 1
+    return min(allowance.since_mark_count() * hours_count, allowance.left_count() // 2)
 
 
 @contextmanager
