@@ -155,7 +155,7 @@ def open_only(small: Path, events_per_deal: float) -> Tables:
     each repetition up to two weeks earlier.
     """
     part, until = snapshot.parts(small)[0], last_hour(small)
-    found = {name: snapshot.read(part, name) for name in snapshot.CONTRACTS}
+    found = {name: snapshot.read(part, name) for name in snapshot.CRM}
     ids = leads.at_hour(part, question(), until)["entity_id"].astype("int64")
     for name in OF_DEALS:
         found[name] = found[name][found[name]["deal_id"].isin(ids)]
@@ -238,7 +238,7 @@ def write_snapshot(
     """A snapshot with so many open deals; rows by table. about: that of the small world."""
     folder.mkdir(parents=True)
     each = len(tables["deals"])
-    rows = dict.fromkeys(snapshot.CONTRACTS, 0)
+    rows = dict.fromkeys(snapshot.CRM, 0)
     persons: list[pa.Table] = []
     first = 0
     ends = np.linspace(0, deals_count, parts_count + 1).round().astype(int)

@@ -148,6 +148,14 @@ def test_no_part_of_a_csv_cell_begins_a_formula_and_the_text_stays(one, other):
     assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", cell)
 
 
+def test_printable_characters_are_none_of_those_that_are_taken_out():
+    """So a text of them alone needs no second look."""
+    printable = "".join(c for c in map(chr, range(0x110000)) if c.isprintable())
+    assert {unicodedata.category(c) for c in printable}.isdisjoint(("Cc", "Cf", "Zl", "Zp"))
+    assert not call_text.TURNS.search(printable)
+    assert not call_text.BROKEN.search(printable)
+
+
 @given(st.lists(st.tuples(hostile, hostile, hostile), min_size=1, max_size=5))
 @settings(max_examples=40)
 @example([(text, text, text) for text in ATTACKS])

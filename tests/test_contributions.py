@@ -102,34 +102,27 @@ def test_linear_contribution_is_the_distance_from_the_mean_of_the_background(fit
     assert (found["kind"].groupby(data()[0]["kind"]).nunique() == 1).all()
 
 
-def test_boosted_contributions_are_those_of_two_implementations():
-    """XGBoost's TreeSHAP and ours, on one tree that both can hold."""
+@pytest.mark.parametrize("name", ["xgboost", "recent_boosting"])
+def test_boosted_contributions_are_those_of_two_implementations(name, fitted, monkeypatch):
+    """XGBoost's TreeSHAP for a few rows and ours for many, of all trees."""
+    assert len(later()) >= cb.FEW_ROWS
+    base, ours = explained(fitted[name])
+    monkeypatch.setattr(cb, "FEW_ROWS", len(later()) + 1)
+    same_base, theirs = explained(fitted[name])
+    assert base == same_base
+    assert theirs.abs().to_numpy().max() > 0.1
+    np.testing.assert_allclose(ours, theirs, atol=2e-6)
+
+
+def test_number_that_stands_for_missing_is_missing_to_both(fitted, monkeypatch):
     features, won = data()
     model = models.fit("xgboost", features, won)[0].parts[0]
-    one = Pipeline(
-        [("columns", model["columns"]), ("model", model[-1].__class__(n_estimators=1, max_depth=2))]
-    )
-    one[-1].fit(one[:-1].transform(features), won)
-    table = one[-1].get_booster().trees_to_dataframe()
-    place = {name: at for at, name in enumerate(table["ID"])}
-    leaf = (table["Feature"] == "Leaf").to_numpy()
-    column = [
-        -1 if is_leaf else int(name[1:])
-        for name, is_leaf in zip(table["Feature"], leaf, strict=True)
-    ]
-    tree = shapley.Tree(
-        left=table["Yes"].map(place).fillna(-1).to_numpy("int64"),
-        right=table["No"].map(place).fillna(-1).to_numpy("int64"),
-        column=np.array(column),
-        threshold=np.nextafter(table["Split"].to_numpy("float32"), np.float32(-np.inf)).astype("float64"),
-        missing_left=(table["Missing"] == table["Yes"]).to_numpy(),
-        rows=table["Cover"].to_numpy("float64"),
-        value=table["Gain"].to_numpy("float64"),
-    )  # fmt: skip
-    asked = shapley.leaves([tree])
-    ours = cb.by_source(one, later(), lambda values: shapley.values(asked, values))
-    theirs = explained(one)[1][ours.columns]
-    np.testing.assert_allclose(theirs, ours, atol=1e-6)
+    values = np.nan_to_num(model[:-1].transform(features), nan=-9.0)
+    model[-1].set_params(missing=-9.0).fit(values, won)
+    rows = later().fillna({"noise": -9.0, "planted": -9.0, "gaps": -9.0, "empty": -9.0})
+    ours = explained(model, rows)[1]
+    monkeypatch.setattr(cb, "FEW_ROWS", len(rows) + 1)
+    np.testing.assert_allclose(ours, explained(model, rows)[1], atol=2e-6)
 
 
 def test_fit_that_stopped_early_is_explained_up_to_its_best_round():

@@ -5,6 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from xgboost import DMatrix, XGBClassifier
 
 from tierwise import shapley
 from tierwise.files import InputError
@@ -78,6 +79,23 @@ def test_parts_of_a_deep_tree_are_the_mean_over_all_orders(forest):
     np.testing.assert_allclose(found, [by_all_orders(tree, row) for row in rows], atol=1e-12)
 
 
+def test_many_rows_get_by_tables_what_each_gets_alone_bit_for_bit(boosting, monkeypatch):
+    monkeypatch.setattr(shapley, "BLOCK_ROWS", 70)
+    asked = shapley.leaves(shapley.of_boosting(boosting)[1])
+    rows = with_gaps(data(200, seed=5)[0], seed=6)
+    alone = [shapley.values(asked, row[None]) for row in rows]
+    np.testing.assert_array_equal(shapley.values(asked, rows), np.vstack(alone))
+
+
+def test_leaves_too_deep_for_a_table_are_answered_row_by_row(forest, monkeypatch):
+    asked = shapley.leaves(shapley.of_forest(forest))
+    rows = data(100, seed=5)[0]
+    by_tables = shapley.values(asked, rows)
+    monkeypatch.setattr(shapley, "TABLE_COLUMNS_MAX", 2)
+    assert np.diff(asked.first).max() > 2
+    np.testing.assert_array_equal(shapley.values(asked, rows), by_tables)
+
+
 def test_mean_and_parts_add_up_to_what_the_model_says(boosting, forest):
     rows = with_gaps(data(50, seed=7)[0])
     start, trees = shapley.of_boosting(boosting)
@@ -130,3 +148,40 @@ def test_split_by_sets_of_categories_is_refused():
     model.fit(kinds, (kinds[:, 0] % 2 == random.random(300).round()) * 1)
     with pytest.raises(InputError, match="one-hot"):
         shapley.of_boosting(model)
+
+
+def xgboost_fitted(**settings):
+    numbers, won = data()
+    model = XGBClassifier(n_estimators=12, max_depth=4, n_jobs=1, random_state=0, **settings)
+    return model.fit(with_gaps(numbers), won)
+
+
+def test_parts_of_xgboost_are_its_own_even_at_the_thresholds():
+    model = xgboost_fitted(num_parallel_tree=2, subsample=0.7)
+    booster = model.get_booster()
+    trees = shapley.of_xgboost(booster)
+    assert len(trees) == 24
+    cuts = np.concatenate([tree.threshold[tree.column >= 0] for tree in trees])
+    cuts = np.unique(cuts).astype("float32")
+    edges = np.concatenate([cuts, np.nextafter(cuts, np.float32(np.inf))])
+    rows = np.random.default_rng(2).choice(edges, (300, 5))
+    rows = with_gaps(rows).astype("float32")
+    own = booster.predict(DMatrix(rows, nthread=1), pred_contribs=True)
+    found = shapley.values(shapley.leaves(trees), rows)
+    np.testing.assert_allclose(found, own[:, :-1], atol=2e-6)
+    start = booster.predict(DMatrix(rows[:1], nthread=1), output_margin=True)[0] - own[0].sum()
+    assert abs(start) < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["dart", "categories"])
+def test_xgboost_whose_trees_are_more_than_splits_by_numbers_is_refused(kind):
+    if kind == "dart":
+        model = xgboost_fitted(booster="dart")
+    else:
+        numbers, won = data()
+        kinds = (numbers[:, :1] > 0) + 2 * (numbers[:, 1:2] > 0)
+        model = XGBClassifier(
+            n_estimators=2, feature_types=["c"], enable_categorical=True, tree_method="hist"
+        ).fit(kinds, won)
+    with pytest.raises(InputError, match="gbtree with splits by numbers"):
+        shapley.of_xgboost(model.get_booster())

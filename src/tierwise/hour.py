@@ -38,6 +38,8 @@ from tierwise.files import InputError
 REASONS_COUNT = 3
 TOLD = ["entity_id", "as_of", "owner_id", "last_touch_at", "value_eur"]
 CHECKED_COUNT = 20_000  # rows of a partition that are looked at for strange values
+LOOKS = ["as_of", "deal_id", "outcome_known_at", "outcome"]
+EVERY = slice(None)
 BATCH_COLUMNS = ["entity_id", "owner_id", "rank", "tier", "chance", "score"]
 
 
@@ -140,7 +142,7 @@ def surroundings(scorer: Scorer, tables: Path, as_of: pd.Timestamp) -> dict[str,
     if not wanted:
         return {}
     parts = snapshot.parts(tables)
-    looks = [scorer.module.history(part, scorer.question, as_of) for part in parts]
+    looks = [scorer.module.history(part, scorer.question, as_of)[LOOKS] for part in parts]
     past = pd.concat(looks, ignore_index=True)
     past = past[ex.known_before(past, as_of, "as_of")].sort_values(["as_of", "deal_id"])
     now = past.tail(1).assign(as_of=as_of, outcome_known_at=pd.NaT, outcome=np.nan)
@@ -154,10 +156,14 @@ def with_times(columns: pd.DataFrame, around: dict[str, float]) -> pd.DataFrame:
 
 
 def columns_of(
-    scorer: Scorer, path: Path, around: dict[str, float], new_columns: str = "ignore"
+    scorer: Scorer,
+    path: Path,
+    around: dict[str, float],
+    new_columns: str = "ignore",
+    places: pd.Series | slice = EVERY,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of one partition, and the model's columns for them."""
-    rows = files.read_parquet(path)
+    """Rows of one partition, or those in some places, and the model's columns for them."""
+    rows = files.read_parquet(path).iloc[places]
     told, columns = rows[TOLD], rows.drop(columns=TOLD)
     if new_columns == "refuse":
         likeness.refuse_new(list(columns), scorer.built)
@@ -173,7 +179,7 @@ def scored(
     found = told.drop(columns="as_of").join(scoring.score(model, columns))
     found["part"], found["place"] = path.name, np.arange(len(found))
     step = max(1, len(columns) // CHECKED_COUNT)
-    return found, columns.iloc[::step]
+    return found, columns.iloc[::step].copy()  # a view would keep all columns of every partition
 
 
 def refuse_strange(scorer: Scorer, checked: list[pd.DataFrame]) -> None:
@@ -216,7 +222,7 @@ def explained(
         own = first[first["part"] == path.name]
         if own.empty:
             continue
-        columns = columns_of(scorer, path, around)[1].iloc[own["place"]].set_axis(own.index)
+        columns = columns_of(scorer, path, around, places=own["place"])[1].set_axis(own.index)
         base, parts = contributions.explain(model, columns, scorer.learned)
         _, parts = contributions.calibrated(base, parts, calibrator)
         top = reasons.top(parts, columns, scorer.wordings, REASONS_COUNT)

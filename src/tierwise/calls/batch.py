@@ -12,9 +12,9 @@ import pandas as pd
 
 from tierwise import refusals
 from tierwise.calls.text import moment, readable, since
+from tierwise.contracts import TIME, column, contract, number_id, rule, time
 from tierwise.files import InputError
 from tierwise.refusals import pa
-from tierwise.tables import TIME, column, contract, number_id, rule, time
 
 TIERS = ("A", "B", "C")
 EXPLORATION, HOLDOUT = "exploration", "holdout"
@@ -134,13 +134,18 @@ def lists_of(
     frame: what `typed` gives. owners: who gets a list even without a deal.
     """
     owner = frame["owner_id"].fillna("")
-    told = frame.assign(
-        **{name: frame[name].map(readable) for name in (*REASONS, "title", "organization")},
-        last_touch=[since(then, hour) for then in frame["last_touch_at"]],
-    )
+    shown: dict[str, Iterable[str]] = {name: frame[name] for name in ("owner_id", "tier", "flag")}
+    shown |= {name: map(readable, frame[name]) for name in (*REASONS, "title", "organization")}
+    shown["last_touch"] = since(frame["last_touch_at"], hour)
+    told = frame.assign(**{name: as_objects(texts) for name, texts in shown.items()})
     places = told.groupby(owner).groups
     for name in (*sorted({*owner, *owners} - {""}), ""):
         yield one_list(name or None, hour, told.loc[places.get(name, [])])
+
+
+def as_objects(texts: Iterable[str]) -> pd.Series:
+    """Texts that are taken one by one, which pandas' own type makes slow."""
+    return pd.Series(list(texts), dtype=object)
 
 
 def one_list(owner_id: str | None, hour: pd.Timestamp, own: pd.DataFrame) -> CallList:

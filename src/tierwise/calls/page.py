@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 
 from tierwise.calls.batch import EXPLORATION, REASONS, CallList, heading, sentences
-from tierwise.calls.text import date, shortened
+from tierwise.calls.text import MONTHS, date, shortened
 from tierwise.render import digest
 from tierwise.report import format_value
+from tierwise.templates import environment
 
 HERE = Path(__file__).parent
 ROWS_MAX_COUNT = 1_000  # what a phone scrolls through without waiting
@@ -48,14 +49,7 @@ def write_page(path: Path, one: CallList) -> None:
 
 @cache
 def template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("call_list.html.j2")
+    return environment(HERE).get_template("call_list.html.j2")
 
 
 @cache
@@ -102,7 +96,7 @@ def entry(deal: dict[Any, Any]) -> dict[str, Any]:
 
 def day_of(time: pd.Timestamp) -> str:
     """3 May, where the year needs no telling."""
-    return f"{time.day} {time:%b}"
+    return f"{time.day} {MONTHS[time.month][:3]}"
 
 
 def reason(text: str) -> dict[str, str]:

@@ -7,14 +7,14 @@ sign; times are UTC.
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from xlsxwriter import Workbook  # here, so that a machine without it stops before an hour is scored
 
-from tierwise.calls.batch import EXPLORATION, REASONS, CallList, heading, sentences
+from tierwise.calls.batch import EXPLORATION, REASONS, CallList, as_objects, heading, sentences
 from tierwise.calls.text import fits_cell, guarded
 
 DRAWN = "place drawn at random"
@@ -66,18 +66,20 @@ def write_csv(path: Path, one: CallList) -> None:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)
         writer.writerow(CSV_COLUMNS)
         for part, deals in (("queue", one.queue), ("holdout", one.holdout)):
-            for deal in noted(deals).to_dict("records"):
-                writer.writerow(as_csv({**deal, "part": part}))
-        for text in filter(None, sentences(one).values()):
-            writer.writerow(as_csv({"part": "about", "note": text, "scored_at": one.scored_at}))
+            writer.writerows(as_csv(noted(deals).assign(part=part)))
+        said = pd.DataFrame({"note": list(filter(None, sentences(one).values()))})
+        writer.writerows(as_csv(said.assign(part="about", scored_at=one.scored_at)))
 
 
 def noted(deals: pd.DataFrame) -> pd.DataFrame:
-    return deals.assign(note=(deals["flag"] == EXPLORATION).map({True: DRAWN, False: ""}))
+    drawn = (deals["flag"] == EXPLORATION).tolist()
+    return deals.assign(note=as_objects(DRAWN if is_drawn else "" for is_drawn in drawn))
 
 
-def as_csv(record: Mapping[Any, Any]) -> list[str]:
-    return [csv_cell(record.get(name, "")) for name in CSV_COLUMNS]
+def as_csv(records: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    absent = [""] * len(records)
+    columns = [records.get(name, absent) for name in CSV_COLUMNS]
+    return zip(*(map(csv_cell, column) for column in columns), strict=True)
 
 
 def csv_cell(value: Any) -> str:
@@ -86,7 +88,7 @@ def csv_cell(value: Any) -> str:
     if pd.isna(value):
         return ""
     if isinstance(value, pd.Timestamp):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return value.isoformat(" ", "minutes")
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 

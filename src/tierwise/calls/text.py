@@ -6,6 +6,7 @@ Whoever names a deal, an organisation or a custom field writes what stands here,
 import hashlib
 import re
 import unicodedata
+from calendar import month_name
 
 import pandas as pd
 
@@ -27,12 +28,16 @@ BROKEN = re.compile(
 # A cell begins at the start, or where another program sees a separator: quotes don't hold there.
 CELL_START = re.compile(r"(?:^|[,;|\t])\s*")
 QUOTES = "\"'"
+MONTHS = tuple(month_name)
+SIGN = re.compile("[-=+@]")
 
 
 def readable(text: object) -> str:
     """One line of what was written; "" for none. Control characters and line ends are blanks."""
     if not isinstance(text, str):
         return ""
+    if text.isprintable():  # so nothing of what follows is in it, which is nearly always
+        return " ".join(text.split())
     text = TURNS.sub("", BROKEN.sub("\ufffd", text))
     text = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
     text = " ".join(text.split())
@@ -52,6 +57,8 @@ def guarded(text: str) -> str:
     = + - @ in any of their forms, at the start and after each sign that a program set to another
     country takes as a separator: there the quotes around a cell don't hold.
     """
+    if text.isascii() and not SIGN.search(text):
+        return text
     out, done = [], 0
     for start in CELL_START.finditer(text):
         if begins_formula(text[start.end() :]):
@@ -98,17 +105,21 @@ def file_stem(owner_id: str | None) -> str:
     return "-".join(filter(None, ("owner", slug, digest)))
 
 
-def since(then: pd.Timestamp, now: pd.Timestamp) -> str:
+def since(thens: pd.Series, now: pd.Timestamp) -> list[str]:
     """ "3 days ago", hours below two days; from a month back, or later than `now`, the date."""
-    if pd.isna(then):
+    passed = ((now - thens) / pd.Timedelta(days=1)).tolist()
+    return [told_since(days, then) for days, then in zip(passed, thens, strict=True)]
+
+
+def told_since(days: float, then: pd.Timestamp) -> str:
+    if pd.isna(days):
         return NO_TOUCH
-    days = (now - then) / pd.Timedelta(days=1)
     return f"{span(days)} ago" if 0 <= days <= RELATIVE_DAYS else date(then)
 
 
 def date(time: pd.Timestamp) -> str:
     """3 May 2026"""
-    return f"{time.day} {time:%B} {time.year}"
+    return f"{time.day} {MONTHS[time.month]} {time.year}"
 
 
 def moment(time: pd.Timestamp) -> str:
