@@ -156,7 +156,7 @@ def test_every_other_byte_of_params_survives(adopt, project):
 
 def test_a_name_that_is_taken_needs_replace(adopt, project):
     taken = adopt(leads(), application="bank_calls")
-    assert "already has an application 'bank_calls'" in refusal(taken)
+    assert "already has 'bank_calls' below `applications:`" in refusal(taken)
     assert "--replace" in taken.err
     assert adopt(leads(), "--replace", application="bank_calls").code == 0
     assert tuple(written(project, "bank_calls")) == STEPS

@@ -12,8 +12,7 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
-from tierwise import __version__, cli, models
-from tierwise.adopt import Answers
+from tierwise import __version__, adopt, adopt_spend, cli, models
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -41,6 +40,7 @@ NOT_OURS = (
     ),
     "virny/",
     "leads.csv",
+    "orders.csv",
 )  # a wheel that the data came in; examples of a user's files
 EXTENSIONS = "md|py|yaml|yml|toml|lock|ipynb|csv|gz|json|html|css|txt|onnx|skops|cff"
 
@@ -120,7 +120,9 @@ def test_no_document_holds_a_path_of_one_machine(path):
 def test_options_of_adopt_are_the_questions_it_asks():
     command = typer.main.get_command(cli.app).commands["adopt"]
     asked = {item.name for item in command.params} - {"replace"}
-    assert asked == set(Answers.__dataclass_fields__)
+    of_orders = set(adopt_spend.Answers.__dataclass_fields__)
+    assert asked == set(adopt.Answers.__dataclass_fields__) | of_orders
+    assert {"amount", "horizon_days"} <= of_orders
 
 
 def test_changelog_begins_with_the_version_of_the_package():

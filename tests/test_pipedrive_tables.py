@@ -436,7 +436,7 @@ def test_a_custom_field_that_can_t_be_read_is_refused_and_never_missing(fields, 
 
 def test_without_anything_loaded_all_tables_are_there_and_typed():
     found = made(Raw(NOON))
-    assert list(found) == list(tables.CONTRACTS)
+    assert list(found) == list(tables.CRM)
     assert all(table.empty for table in found.values())
 
 

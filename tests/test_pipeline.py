@@ -20,7 +20,11 @@ STEPS = files.STEPS
 TEMPLATE = "src/tierwise/template"
 # What stands beside the steps, with the modules that each command runs.
 BESIDE = {"simulate_world": ["simulation.world"], "fetch_tables@leads": ["snapshot"]}
-BESIDE |= {"replay_hours@leads": ["replay"]}
+BESIDE |= {"replay_hours@leads": ["replay"], "fetch_tables@employers": ["snapshot"]}
+BESIDE |= {"simulate_accounts": ["simulation.account_world"]}
+# What simulating leaves: tables, and what is true of them.
+SIMULATED = {"simulate_world": ["data/raw/marketplace"]}
+SIMULATED |= {"simulate_accounts": ["data/raw/employers", "data/truth/employers"]}
 
 
 def yaml(path):
@@ -31,21 +35,35 @@ def toml(path):
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-PARAMS = yaml(ROOT / "params.yaml")["applications"]
+WHOLE = yaml(ROOT / "params.yaml")
+PARAMS, SPEND, ACCOUNTS = (WHOLE[name] for name in ("applications", "account_spend", "accounts"))
 PIPELINE = yaml(ROOT / "dvc.yaml")
 PROJECT = toml(ROOT / "pyproject.toml")["project"]
 PYTHON = SpecifierSet(PROJECT["requires-python"])
 
-HOURLY = yaml(ROOT / "params.yaml")["hourly"]
+HOURLY = WHOLE["hourly"]
+OF_ACCOUNTS = tuple(step for step in files.ACCOUNT_STEPS if step != files.SPEND_STEP)
 
 
 def steps_of(application):
     return [*STEPS, *(files.LATER_STEPS if application in HOURLY else ())]
 
 
-each_stage = pytest.mark.parametrize(
-    ("application", "step"), [(one, step) for one in PARAMS for step in steps_of(one)]
-)
+def account_steps_of(application):
+    spend = (files.SPEND_STEP,) if application in SPEND else ()
+    return [*spend, *(OF_ACCOUNTS if application in ACCOUNTS else ())]
+
+
+def named_in_order(*groups):
+    return list(dict.fromkeys(name for group in groups for name in group))
+
+
+STAGES = [(one, step) for one in PARAMS for step in steps_of(one)]
+ACCOUNT_STAGES = [
+    (one, step) for one in named_in_order(SPEND, ACCOUNTS) for step in account_steps_of(one)
+]
+each_stage = pytest.mark.parametrize(("application", "step"), STAGES + ACCOUNT_STAGES)
+each_account_stage = pytest.mark.parametrize(("application", "step"), ACCOUNT_STAGES)
 
 
 @pytest.fixture(scope="module")
@@ -70,18 +88,39 @@ def test_step_has_one_name_in_five_places(stages, application, step):
     assert stage.cmd.endswith(f"tierwise run {step} {application}")
     assert f"reports/{application}/{step}.html" in paths(stage.outs)
     assert f"metrics/{application}/{step}.json" in paths(stage.outs)
-    assert step in PARAMS[application]
-    assert watched_params(stage) == {f"applications.{application}.{step}"}
+    place = notebook.section_place(application, step)
+    section = WHOLE
+    for name in place:
+        section = section[name]
+    assert section
+    assert watched_params(stage) == {".".join(place)}
+
+
+def test_spend_has_a_section_of_its_own_and_the_other_pages_of_accounts_stand_together():
+    """A plain file of orders has the first page and no other."""
+    assert notebook.section_place("mine", "build_features") == [
+        "applications",
+        "mine",
+        "build_features",
+    ]
+    assert notebook.section_place("mine", files.SPEND_STEP) == ["account_spend", "mine"]
+    for step in OF_ACCOUNTS:
+        assert notebook.section_place("mine", step) == ["accounts", "mine", step]
+    assert files.ACCOUNT_STEPS[0] == files.SPEND_STEP
+    for application, section in ACCOUNTS.items():
+        assert list(section) == list(OF_ACCOUNTS), application
+        assert application in SPEND, "briefs need what is expected of the accounts"
 
 
 def test_there_is_no_step_beside_these(stages):
+    known = [*STEPS, *files.LATER_STEPS, *files.ACCOUNT_STEPS]
     assert {name.split("@")[0] for name in stages} == {
-        *STEPS,
-        *files.LATER_STEPS,
+        *known,
         "index",
         *(name.split("@")[0] for name in BESIDE),
     }
-    known = [*STEPS, *files.LATER_STEPS]
+    wanted = {f"{step}@{application}" for application, step in STAGES + ACCOUNT_STAGES}
+    assert {name for name in stages if name.split("@")[0] in known} == wanted
     assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == set(known)
     assert notebook.known_steps(ROOT) == known
     for application, section in PARAMS.items():
@@ -101,7 +140,7 @@ def test_stage_watches_exactly_the_code_that_its_notebook_uses(stages, applicati
     used = set()
     for path in imports.watched(ROOT / "notebooks" / f"{step}.ipynb"):
         name = path.relative_to(ROOT).as_posix()
-        used.add(TEMPLATE if name.startswith(TEMPLATE) else name)
+        used.add(TEMPLATE if name.startswith(f"{TEMPLATE}/") else name)
     code = {name for name in paths(stages[f"{step}@{application}"].deps) if is_code(name)}
     assert code == used
 
@@ -115,9 +154,14 @@ def test_stage_beside_the_steps_watches_exactly_the_code_that_it_runs(stages, na
 
 def test_tables_are_fetched_for_every_application_that_reads_a_copy(stages):
     tables = yaml(ROOT / "params.yaml")["tables"]
-    for application, section in PARAMS.items():
-        source = section["build_features"]["source"]
-        assert (source == f"data/tables/{application}") == (application in tables)
+    sources = {name: [section["build_features"]["source"]] for name, section in PARAMS.items()}
+    for name, step in ACCOUNT_STAGES:
+        source = notebook.read_section(ROOT, name, step)["source"]
+        sources[name] = [*sources.get(name, []), source]
+    for application, read in sources.items():
+        copy = {f"data/tables/{application}"}
+        assert (set(read) == copy) == (application in tables)
+        assert set(read) == copy or not any(one.startswith("data/tables") for one in read)
     for application in tables:
         stage = stages[f"fetch_tables@{application}"]
         assert stage.cmd.endswith(f"tierwise fetch {application}")
@@ -128,11 +172,36 @@ def test_tables_are_fetched_for_every_application_that_reads_a_copy(stages):
 
 
 def test_simulated_tables_are_called_simulated(stages):
-    assert paths(stages["simulate_world"].outs) == ["data/raw/marketplace"]
-    sources = yaml(ROOT / "params.yaml")["tables"]
-    for application, table in sources.items():
-        simulated = PARAMS[application]["build_features"]["simulated"]
-        assert simulated == (table["source"] == "data/raw/marketplace")
+    for name, outs in SIMULATED.items():
+        assert paths(stages[name].outs) == outs
+    made = {path for outs in SIMULATED.values() for path in outs}
+    simulated = {name: table["source"] in made for name, table in WHOLE["tables"].items()}
+    for application, section in PARAMS.items():
+        assert section["build_features"]["simulated"] == simulated.get(application, False)
+    for application, step in ACCOUNT_STAGES:
+        section = notebook.read_section(ROOT, application, step)
+        assert section["simulated"] == simulated.get(application, False)
+
+
+def test_numbers_of_a_simulation_are_those_of_params(stages):
+    for name, outs in SIMULATED.items():
+        kind = "deals" if name == "simulate_world" else "accounts"
+        command = stages[name].cmd
+        assert f"--{kind} {WHOLE['simulation'][f'{kind}_count']}" in command
+        assert f"--seed {WHOLE['simulation']['seed']}" in command
+        assert all(path in command for path in outs)
+
+
+def test_a_truth_is_read_by_the_page_that_judges_alerts_and_by_no_other(stages):
+    """What no real company could know must not help anybody to foretell. It is made with the raw
+    tables and watched with them: a company of real tables has none that DVC could wait for."""
+    for name, stage in stages.items():
+        assert not [path for path in paths(stage.deps) if path.startswith("data/truth")], name
+    for application, step in ACCOUNT_STAGES:
+        section = notebook.read_section(ROOT, application, step)
+        assert ("truth" in section) == (step == "account_alerts")
+        if section.get("truth"):
+            assert section["truth"] in SIMULATED["simulate_accounts"]
 
 
 def is_code(name):
@@ -145,7 +214,7 @@ def test_stage_depends_on_each_file_that_an_earlier_one_made_and_its_notebook_re
 ):
     """Read from the code: models_path, metrics_path and dataset.load say what a page opens."""
     code = imports.code_of(ROOT / "notebooks" / f"{step}.ipynb")
-    read = {f"models/{application}/{name}" for name in re.findall(r'models_path\(.*?"(.*?)"', code)}
+    read = named_in(code, application) | handed_over(code, application)
     if "dataset.load(" in code:
         read |= {f"models/{application}/{name}.parquet" for name in ("examples", "features")}
     read |= {
@@ -159,10 +228,82 @@ def test_stage_depends_on_each_file_that_an_earlier_one_made_and_its_notebook_re
     assert read <= set(paths(stage.deps)) | set(paths(stage.outs))
 
 
+def named_in(code, application):
+    return {f"models/{application}/{name}" for name in re.findall(r'models_path\(.*?"(.*?)"', code)}
+
+
+def handed_over(code, application):
+    """The tables of earlier steps that functions of tierwise read or write for this page."""
+    found, root = set(), ROOT / "src/tierwise"
+    modules = {
+        ".".join(path.relative_to(root).with_suffix("").parts): path.read_text(encoding="utf-8")
+        for path in root.rglob("*.py")
+    }
+    for module, function in called(code, modules):
+        body = modules[module].split(f"\ndef {function}(")[1].split("\ndef ")[0]
+        found |= set(re.findall(r'models_path\([^)]*?"([^"{]+)"', body))
+        found |= {f"{files.SPEND_STEP}.parquet" for _ in re.findall(r'f"{SPEND_STEP}.par', body)}
+        found |= {"briefs" for _ in re.findall(r"brief_button\.folder\(", body)}
+    return {f"models/{application}/{name}" for name in found}
+
+
+def called(code, modules):
+    """Pairs of module and function that a notebook calls, whatever it calls the module."""
+    names = {}
+    for package, line in re.findall(r"^from tierwise\.?(\w*) import (.+)$", code, re.M):
+        for item in line.split(","):
+            module, _, alias = item.strip().partition(" as ")
+            names[alias or module] = f"{package}.{module}".lstrip(".")
+    found = re.findall(r"\b(\w+)\.(\w+)\(", code)
+    pairs = {(names[name], function) for name, function in found if name in names}
+    return {(m, f) for m, f in pairs if m in modules and f"\ndef {f}(" in modules[m]}
+
+
+def test_what_pages_of_accounts_hand_over_is_seen_by_these_tests():
+    """Else the test above would hold of nothing."""
+    codes = {
+        step: imports.code_of(ROOT / "notebooks" / f"{step}.ipynb") for step in files.ACCOUNT_STEPS
+    }
+    read = {step: named_in(code, "x") | handed_over(code, "x") for step, code in codes.items()}
+    assert read == {
+        "account_spend": {"models/x/account_spend.parquet"},
+        "decision_makers": {"models/x/decision_makers.parquet"},
+        "relationship_paths": {
+            "models/x/decision_makers.parquet",
+            "models/x/relationship_paths.parquet",
+        },
+        "account_brief": {
+            "models/x/account_spend.parquet",
+            "models/x/decision_makers.parquet",
+            "models/x/briefs",
+        },
+        "account_alerts": set(),
+    }
+
+
+@each_account_stage
+def test_a_page_of_accounts_depends_on_the_tables_that_it_reads(stages, application, step):
+    source = notebook.read_section(ROOT, application, step)["source"]
+    assert source in paths(stages[f"{step}@{application}"].deps)
+
+
+@each_account_stage
+def test_pages_of_accounts_follow_each_other(stages, application, step):
+    maker = {
+        path: one
+        for one in account_steps_of(application)
+        for path in paths(stages[f"{one}@{application}"].outs)
+    }
+    place = files.ACCOUNT_STEPS.index(step)
+    needed = {maker.get(path) for path in paths(stages[f"{step}@{application}"].deps)}
+    assert needed - {None} <= set(files.ACCOUNT_STEPS[:place])
+
+
 @each_stage
 def test_every_page_that_shows_a_header_depends_on_the_facts_in_it(stages, application, step):
-    """The header of each page names data version and date; both come from build_features."""
-    facts = f"metrics/{application}/build_features.json"
+    """The header of each page names data version and date: of build_features, or of its own."""
+    first = step if step in files.ACCOUNT_STEPS else "build_features"
+    facts = f"metrics/{application}/{first}.json"
     stage = stages[f"{step}@{application}"]
     assert facts in paths(stage.deps) or facts in paths(stage.outs)
 
@@ -190,7 +331,9 @@ def test_steps_follow_each_other(stages):
 
 def test_applications_do_not_depend_on_each_other(stages):
     for name, stage in stages.items():
-        for other in PARAMS:
+        if name.startswith("simulate_"):
+            continue  # makes the tables of one, for nobody in particular
+        for other in named_in_order(PARAMS, SPEND, ACCOUNTS):
             if name != "index" and not name.endswith(f"@{other}"):
                 assert not [p for p in paths(stage.deps) if p.split("/")[1:2] == [other]]
 
@@ -220,7 +363,7 @@ def test_every_model_that_is_declared_is_made_by_a_stage(stages):
 
 def test_first_page_watches_all_that_it_shows(stages):
     assert {"metrics", "notebooks", "src/tierwise"} <= set(paths(stages["index"].deps))
-    assert watched_params(stages["index"]) == {"applications"}
+    assert watched_params(stages["index"]) == {"applications", "account_spend", "accounts"}
     assert paths(stages["index"].outs) == ["reports/index.html"]
 
 
@@ -246,7 +389,8 @@ def test_shares_in_params_are_shares_and_names_end_in_units():
         elif isinstance(value, int | float) and not isinstance(value, bool):
             yield name, value
 
-    found = [pair for section in PARAMS.values() for pair in numbers(section)]
+    sections = [*PARAMS.values(), *SPEND.values(), *ACCOUNTS.values()]
+    found = [pair for section in sections for pair in numbers(section)]
     assert len(found) > 10
     for name, value in found:
         assert name == "tier_shares" or name.endswith(units), name

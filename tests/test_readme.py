@@ -7,11 +7,12 @@ import json
 import math
 from collections import Counter
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = ("bank_calls", "leads", "benchmarks", "quality", "sizes", "outcomes")
+BLOCKS = ("bank_calls", "leads", "benchmarks", "quality", "sizes", "outcomes", "employers")
 
 
 def marks(application):
@@ -209,6 +210,42 @@ def outcomes():
     ]
 
 
+def employers():
+    """Companies: what each page found, on simulated tables."""
+    spend, who = metrics("employers", "account_spend"), metrics("employers", "decision_makers")
+    paths, alerts = (
+        metrics("employers", "relationship_paths"),
+        metrics("employers", "account_alerts"),
+    )
+    brief = metrics("employers", "account_brief")
+    cards = {row["candidate"]: row for row in spend["candidates"]}
+    own, naive = cards[spend["chosen"]], cards["last_period"]
+    ahead = next(row for row in spend["ahead"] if row["candidate"] == "last_period")
+    covered = next(row for row in spend["intervals"] if row["group"] == "all")
+    ranks = {row["candidate"]: row for row in who["candidates"]}
+    reached = mean(row["auc"] for row in paths["foretold"])
+    right = alerts["truth"][-1]
+    lines = [
+        "On simulated companies, judged on what came later:",
+        "",
+        f"- Spend of the next year: normalised Gini {own['gini']:.3f} against {naive['gini']:.3f} by "
+        f"last year's spend ({ahead['difference']:+.3f}, {ahead['low']:.3f} to {ahead['high']:.3f}); "
+        f"total off by {share(own['bias_share'])}; ranges of 90 % held {share(covered['covered_share'])}.",
+        f"- Who signs: the first name was right in {share(ranks['learned']['hit_1'])} of "
+        f"{who['candidates'][0]['decisions_count']:,} decisions and among the first three in "
+        f"{share(ranks['learned']['hit_3'])}; by the highest title in "
+        f"{share(ranks['highest title']['hit_1'])} and {share(ranks['highest title']['hit_3'])}.",
+        f"- Next contact within 30 days foretold with AUC {reached:.3f}; "
+        f"{share(paths['reached_share'])} of the likely signers can be reached.",
+        f"- {brief['accounts_count']:,} accounts have a page; {brief['citations_count']:,} records are "
+        "cited on them.",
+        f"- {alerts['alerts_count']:,} alerts in {alerts['months_count']} months, "
+        f"{alerts['repeats_count']} repeated; precision {share(right['precision'])}, recall "
+        f"{share(right['recall'])}.",
+    ]
+    return [*lines, ""]
+
+
 def three(application):
     steps = ("validate_tiers", "compare_models", "build_features")
     return [metrics(application, step) for step in steps]
@@ -217,7 +254,7 @@ def three(application):
 def block(application):
     made = {"bank_calls": bank_calls, "leads": leads}
     made |= {"benchmarks": benchmarks, "quality": quality, "sizes": sizes}
-    made |= {"outcomes": outcomes}
+    made |= {"outcomes": outcomes, "employers": employers}
     return "\n".join(made[application]())
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import scored_project as sp
 from crm import digest, write_parquet
 from test_leads import QUESTION
-from tierwise import files, hour, hourly, ledger, replay, snapshot
+from tierwise import files, hour, hourly, ledger, replay, snapshot, whole_folders
 from tierwise.files import InputError
 
 EVERY_DAYS = 60.0
@@ -121,7 +121,7 @@ def test_a_replay_that_was_killed_between_two_renames_is_brought_back(project):
     """The earlier one is hidden then; the next call, though it fails, must not lose it."""
     done = replay.replay(project, "leads")
     first = whole(done["folder"])
-    done["folder"].rename(snapshot.hidden(done["folder"]))
+    done["folder"].rename(whole_folders.hidden(done["folder"]))
     half = done["folder"].with_name(".leads.abc.partial")
     (half / "ledger").mkdir(parents=True)
     (half / "ledger/half.parquet").write_bytes(b"half")

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import imports, index, plots, report
-from tierwise.files import InputError, write_json
+from tierwise import imports, index, plots, render, report
+from tierwise.files import ACCOUNT_STEPS, STEPS, InputError, write_json
 from tierwise.render import TEMPLATE
 
 HOSTILE = "<script>alert('x')</script>&\""
@@ -141,6 +141,7 @@ def root(tmp_path):
 def cards(root):
     page = index.write_index(root).read_text(encoding="utf-8")
     names = re.findall(r'<article .*? id="(.*?)"', page)
+    names = [name.removesuffix("-companies") for name in names]
     return dict(zip(names, re.findall(r"<article.*?</article>", page, re.DOTALL), strict=True))
 
 
@@ -183,6 +184,82 @@ def test_first_page_is_escaped_loads_nothing_and_is_the_same_each_time(root):
     assert b"<script" not in page
     assert not re.search(rb"src=|<link|@import|url\(|https?://", page)
     assert page == index.write_index(root).read_bytes()
+
+
+@pytest.fixture
+def companies(root):
+    """The same with three applications about accounts: all pages but one, a plain file, not run."""
+    (root / "params.yaml").write_text(
+        (root / "params.yaml").read_text()
+        + "account_spend: {employers: {}, shop: {}}\naccounts: {employers: {}, later: {}}\n"
+    )
+    told = {"data_version": "fedcba9876543210", "data_until": "2026-06-30T09:00:00"}
+    for step in ACCOUNT_STEPS[:-1]:
+        figures = told | {"simulated": True, "sentence": f"What {step} says. {HOSTILE}"}
+        write_json(root / f"metrics/employers/{step}.json", figures)
+    figures = told | {"simulated": False, "sentence": "A shop’s order is better."}
+    write_json(root / "metrics/shop/account_spend.json", figures)
+    return root
+
+
+def test_first_page_shows_applications_about_accounts_after_the_others(companies):
+    found = cards(companies)
+    assert list(found)[4:] == ["employers", "shop", "later"]
+    assert index.account_applications(companies) == ["employers", "shop", "later"]
+    assert "<h2>Employers: companies and people</h2>" in found["employers"]
+
+
+def test_each_page_of_accounts_that_ran_is_linked_with_what_it_says(companies):
+    found = cards(companies)
+    links = {name: re.findall(r'href="(.*?)"', found[name]) for name in ("employers", "shop")}
+    assert links["employers"] == [f"employers/{step}.html" for step in ACCOUNT_STEPS[:-1]]
+    assert links["shop"] == ["shop/account_spend.html"]
+    for step in ACCOUNT_STEPS[:-1]:
+        assert f"What {step} says. &lt;script&gt;" in found["employers"]
+    assert "A shop’s order is better." in found["shop"]
+    for name in ("employers", "shop"):
+        assert "Data up to 2026-06-30, version <code>fedcba9876</code>." in found[name]
+        assert "Not run yet" not in found[name]
+
+
+def test_a_page_of_accounts_says_when_data_are_simulated_and_escapes_what_it_says(companies):
+    found = cards(companies)
+    assert "simulated data" in found["employers"]
+    assert "simulated data" not in found["shop"] + found["later"]
+    page = index.write_index(companies).read_bytes()
+    assert b"<script" not in page
+    assert page == index.write_index(companies).read_bytes()
+
+
+def test_an_application_about_accounts_that_did_not_run_says_what_to_run(companies):
+    card = cards(companies)["later"]
+    assert "Not run yet. Run <code>dvc repro account_spend@later</code>." in card
+    assert "href" not in card
+    assert "Data up to" not in card
+    told = index.of_accounts(companies, "later")
+    assert told["pages"] == []
+    assert (told["data_until"], told["data_version"]) == (report.MISSING, report.MISSING)
+
+
+def test_groups_that_are_empty_or_absent_have_no_application(root):
+    assert index.account_applications(root) == []
+    with (root / "params.yaml").open("a") as file:
+        file.write("account_spend:\naccounts: {}\n")
+    assert index.account_applications(root) == []
+
+
+def test_header_of_a_page_of_accounts_has_its_own_facts_and_the_pages_beside_it(companies):
+    (companies / "notebooks/account_spend.ipynb").write_text('{"cells": []}')
+    (companies / "notebooks/validate_tiers.ipynb").write_text('{"cells": []}')
+    every = [*STEPS, *ACCOUNT_STEPS]
+    told = render.describe(companies, "employers", "account_spend", every)
+    assert told["steps"] == list(ACCOUNT_STEPS)
+    assert (told["data_version"], told["data_until"]) == ("fedcba9876", "2026-06-30")
+    assert told["simulated"] is True
+    assert render.describe(companies, "shop", "account_spend", every)["simulated"] is False
+    other = render.describe(companies, "bank_calls", "validate_tiers", every)
+    assert other["steps"] == list(STEPS)
+    assert (other["data_version"], other["simulated"]) == ("0123456789", False)
 
 
 def test_code_version_follows_the_notebooks(root):

@@ -126,10 +126,49 @@ def test_replacing_what_others_refer_to_is_refused():
 def test_a_name_is_checked_before_anything_else():
     check_name("mine", "", replace=False)
     check_name("one", OURS, replace=True)
-    with pytest.raises(InputError, match="already has an application 'one'"):
+    with pytest.raises(InputError, match="already has 'one' below `applications:`"):
         check_name("one", OURS, replace=False)
     with pytest.raises(InputError, match="For example my_leads"):
         check_name("One", OURS, replace=True)
+
+
+def test_a_name_is_taken_only_within_its_group():
+    check_name("one", OURS, replace=False, group="account_spend")
+    taken = OURS.replace("applications", "account_spend")
+    with pytest.raises(InputError, match="already has 'one' below `account_spend:`"):
+        check_name("one", taken, replace=False, group="account_spend")
+
+
+@pytest.mark.parametrize("after", ["", TAIL])
+@pytest.mark.parametrize("before", ["", HEAD, HEAD + OURS])
+def test_a_group_that_is_absent_is_begun_at_the_end(before, after):
+    text = with_section(before + after, "mine", SECTION, "account_spend")
+    assert text.startswith(before + after)
+    assert load(text) == (load(before + after) or {}) | {"account_spend": {"mine": SECTION}}
+
+
+def test_a_section_goes_below_its_own_group_and_replaces_only_there():
+    spend = "account_spend: # of companies\n  one: {a: 1}\n"
+    for before, after in ((OURS + spend, TAIL), (spend, OURS)):
+        new = with_section(before + after, "mine", SECTION, "account_spend")
+        found = load(before + after)
+        found["account_spend"]["mine"] = SECTION
+        assert load(new) == found
+        assert new.endswith(after)
+        replaced = with_section(before + after, "one", SECTION, "account_spend")
+        assert load(replaced)["account_spend"] == {"one": SECTION}
+        assert OURS in replaced
+
+
+@pytest.mark.parametrize("there", ["[one]", "3", "one", "\n  - one"])
+def test_a_group_that_holds_no_names_says_so(there):
+    text = OURS + f"account_spend: {there}\n"
+    for refused in (
+        lambda: with_section(text, "mine", SECTION, "account_spend"),
+        lambda: check_name("mine", text, replace=False, group="account_spend"),
+    ):
+        with pytest.raises(InputError, match="must hold `account_spend:`"):
+            refused()
 
 
 def test_the_parsed_file_knows_its_places():

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tierwise import cli, tables
+from tierwise import cli, crm_tables, tables
 from tierwise.files import InputError
 from tierwise.simulation import clock, deals, people, reps, truth, world
 from tierwise.simulation.settings import Settings
@@ -81,7 +81,7 @@ def open_pairs(lives, ages_days):
 
 def test_every_table_keeps_its_contract(small):
     found, _ = small
-    assert set(found) == set(tables.CONTRACTS)
+    assert set(found) == set(tables.CRM)
     for name, table in found.items():
         tables.CONTRACTS[name].validate(table, lazy=True)
         assert len(table) > 10
@@ -94,7 +94,7 @@ def test_every_table_keeps_its_contract(small):
 
 def test_every_reference_leads_somewhere(small):
     found, _ = small
-    for name, (column, other) in tables.REFERENCES.items():
+    for name, (column, other) in crm_tables.REFERENCES.items():
         assert found[name][column].isin(found[other][column]).all(), name
     assert found["deals"]["person_id"].dropna().isin(found["persons"]["person_id"]).all()
     assert found["events"]["person_id"].dropna().isin(found["persons"]["person_id"]).all()
@@ -113,7 +113,7 @@ def test_nothing_is_known_before_it_happened_nor_after_the_end(small):
 
 
 def test_copies_have_the_id_of_the_first_and_are_known_later(small):
-    for name in tables.COPIES_ALLOWED:
+    for name in crm_tables.COPIES_ALLOWED:
         table, key = small[0][name], tables.KEYS[name]
         copy = table.duplicated(key)
         assert 0 < copy.mean() < 0.03, name
@@ -483,7 +483,7 @@ def test_same_settings_give_the_same_bytes_and_another_seed_others(tmp_path):
         world.write(tmp_path / name, Settings(seed, 60), tmp_path / f"{name}_truth")
     first, second, other = (digests(tmp_path / name) for name in "abc")
     assert first == second
-    assert set(first) == {f"{name}.parquet" for name in tables.CONTRACTS}
+    assert set(first) == {f"{name}.parquet" for name in tables.CRM}
     assert all(first[name] != other[name] for name in first)
     assert digests(tmp_path / "a_truth") == digests(tmp_path / "b_truth")
 
@@ -514,7 +514,7 @@ def test_large_world_is_made_block_by_block_and_only_one_is_alive(tmp_path, monk
     blocks = ["block-000.parquet", "block-001.parquet", "block-002.parquet"]
     assert len(alive) == 3 * 8
     again = [draw(settings, block)[0] for block in range(3)]
-    for name in set(tables.CONTRACTS) - {"users"}:
+    for name in set(tables.CRM) - {"users"}:
         parts = sorted((tmp_path / "world" / name).iterdir())
         assert [path.name for path in parts] == blocks
         for block, path in enumerate(parts):
@@ -529,7 +529,8 @@ def test_large_world_is_made_block_by_block_and_only_one_is_alive(tmp_path, monk
 def test_ids_of_blocks_are_apart():
     settings = Settings(deals_count=80, block_deals_count=40)
     first, second = (world.draw_block(settings, block)[0] for block in range(2))
-    for name, key in tables.KEYS.items():
+    for name in tables.CRM:
+        key = tables.KEYS[name]
         if name != "users":
             assert not set(first[name][key[0]]) & set(second[name][key[0]]), name
 

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from crm import digest, small_world, write_parquet
-from tierwise import refusals, snapshot, tables
+from small_accounts import small_accounts
+from tierwise import refusals, snapshot, sources, tables, whole_folders
 from tierwise.files import InputError
 
 
@@ -37,12 +38,12 @@ def made(folder, tmp_path):
 def whole(tmp_path_factory):
     """name -> a table of a snapshot of one partition."""
     made = make(small_world(), tmp_path_factory.mktemp("whole"), 10**6)
-    return {name: snapshot.read(snapshot.parts(made)[0], name) for name in tables.CONTRACTS}
+    return {name: snapshot.read(snapshot.parts(made)[0], name) for name in tables.CRM}
 
 
 def test_every_table_is_in_every_partition_but_persons_and_users(folder):
-    whole = {f"{name}.parquet" for name in snapshot.WHOLE}
-    others = {f"{name}.parquet" for name in tables.CONTRACTS} - whole
+    whole = {"persons.parquet", "users.parquet"}
+    others = {f"{name}.parquet" for name in tables.CRM} - whole
     found = snapshot.parts(folder)
     assert [part.name for part in found] == ["part-000", "part-001", "part-002"]
     for part in found:
@@ -52,7 +53,7 @@ def test_every_table_is_in_every_partition_but_persons_and_users(folder):
 
 def test_an_organisation_is_in_the_partition_of_its_remainder_with_all_its_rows(folder, whole):
     found = snapshot.parts(folder)
-    for name in set(tables.CONTRACTS) - set(snapshot.WHOLE):
+    for name in set(tables.CRM) - set(snapshot.WHOLE):
         pieces = [snapshot.read(part, name) for part in found]
         for number, piece in enumerate(pieces):
             assert (piece["organization_id"] % len(found) == number).all()
@@ -61,7 +62,7 @@ def test_an_organisation_is_in_the_partition_of_its_remainder_with_all_its_rows(
 
 def test_tables_are_read_back_in_the_contract_s_types_even_without_rows(folder):
     for part in snapshot.parts(folder):
-        for name in tables.CONTRACTS:
+        for name in tables.CRM:
             contract = tables.kept(name)
             frame = snapshot.read(part, name)
             assert refusals.failures(contract, tables.KEYS[name], frame) == []
@@ -76,7 +77,7 @@ def test_tables_are_read_back_in_the_contract_s_types_even_without_rows(folder):
 def test_some_columns_can_be_read_alone(folder):
     part = snapshot.parts(folder)[0]
     assert list(snapshot.read(part, "events", ["amount", "known_at"])) == ["amount", "known_at"]
-    for name in snapshot.WHOLE:
+    for name in ("persons", "users"):
         pd.testing.assert_frame_equal(snapshot.read(part, name), snapshot.read(folder, name))
 
 
@@ -213,14 +214,14 @@ def test_a_new_snapshot_takes_the_place_of_the_earlier_one_and_nothing_is_left_b
 
 def test_when_the_last_step_fails_the_earlier_snapshot_comes_back(made, tmp_path, monkeypatch):
     before = digest(tmp_path)
-    replace = snapshot.os.replace
+    replace = whole_folders.os.replace
 
     def fail(old, new):
         if new == made and old.name == "snapshot":
             raise OSError("disk full")
         replace(old, new)
 
-    monkeypatch.setattr(snapshot.os, "replace", fail)
+    monkeypatch.setattr(whole_folders.os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         snapshot.fetch(tmp_path / "source", made)
     assert digest(tmp_path) == before
@@ -318,7 +319,7 @@ def test_without_a_given_time_the_clock_decides(tmp_path):
 KILLED = """
 import os, sys
 from pathlib import Path
-from tierwise import snapshot
+from tierwise import snapshot, whole_folders
 replace = os.replace
 def kill(old, new):
     if Path(old).name == "snapshot" and Path(new).name == sys.argv[2]:
@@ -363,7 +364,7 @@ def test_a_second_fetch_of_the_same_snapshot_stops_and_the_first_is_not_disturbe
 ):
     code = "import sys; from tierwise import snapshot; snapshot.fetch(*sys.argv[1:])"
     command = [sys.executable, "-c", code, str(tmp_path / "source"), str(made)]
-    swap, seen = snapshot.swap, []
+    swap, seen = whole_folders.swap, []
 
     def slow(*paths):
         seen.append(subprocess.run(command, capture_output=True, text=True, check=False))
@@ -371,7 +372,7 @@ def test_a_second_fetch_of_the_same_snapshot_stops_and_the_first_is_not_disturbe
             snapshot.fetch(tmp_path / "source", made)
         swap(*paths)
 
-    monkeypatch.setattr(snapshot, "swap", slow)
+    monkeypatch.setattr(whole_folders, "swap", slow)
     before = digest(made)
     snapshot.fetch(tmp_path / "source", made, 20)
     assert "is being written by another process" in seen[0].stderr
@@ -382,12 +383,52 @@ def test_a_second_fetch_of_the_same_snapshot_stops_and_the_first_is_not_disturbe
 def test_a_lock_whose_file_was_removed_meanwhile_is_none(tmp_path, monkeypatch):
     """Opened just before another process gave it back, so that a third could lock a new file."""
     path = tmp_path / ".snapshot.lock.partial"
-    on_lock = snapshot.Lock._on_lock
+    on_lock = whole_folders.Lock._on_lock
 
     def removed(lock):
         Path(lock._path).unlink()
         on_lock(lock)
 
-    monkeypatch.setattr(snapshot.Lock, "_on_lock", removed)
-    with pytest.raises(snapshot.LockError):
-        snapshot.Lock(path)
+    monkeypatch.setattr(whole_folders.Lock, "_on_lock", removed)
+    with pytest.raises(whole_folders.LockError):
+        whole_folders.Lock(path)
+
+
+@pytest.fixture
+def of_accounts(tmp_path):
+    """A folder with the tables of accounts as Parquet, and its snapshot."""
+    for name, rows in small_accounts().items():
+        rows.to_parquet(tmp_path / f"{name}.parquet")
+    names = tables.SETS["accounts"]
+    return tmp_path, names, snapshot.fetch(tmp_path, tmp_path / "snapshot", names=names)
+
+
+def test_tables_of_accounts_lie_in_one_place_and_copies_are_dropped(of_accounts):
+    folder, names, about = of_accounts
+    assert set(about["tables"]) == set(names)
+    assert about["data_until"] == "2026-01-10T09:00:00"
+    assert about["tables"]["interactions"]["copies_count"] == 1
+    for name, rows in small_accounts().items():
+        found = snapshot.read(folder / "snapshot", name)
+        wanted = rows.drop_duplicates(tables.KEYS[name])
+        pd.testing.assert_frame_equal(
+            found.sort_values(tables.KEYS[name], ignore_index=True),
+            wanted.sort_values(tables.KEYS[name], ignore_index=True),
+        )
+
+
+def test_a_position_that_ends_before_it_began_is_refused(of_accounts):
+    folder, names, _ = of_accounts
+    rows = small_accounts()["positions"]
+    rows.loc[2, "ended_at"] = pd.Timestamp("2025-01-01")
+    rows.to_parquet(folder / "positions.parquet")
+    before = digest(folder / "snapshot")
+    with pytest.raises(InputError, match="column ended_at: must not be before occurred_at"):
+        snapshot.fetch(folder, folder / "snapshot", names=names)
+    assert digest(folder / "snapshot") == before
+
+
+def test_an_unknown_set_of_tables_is_told_with_those_that_are(tmp_path):
+    (tmp_path / "params.yaml").write_text("tables: {own: {source: raw, set: companies}}")
+    with pytest.raises(InputError, match=r"tables\.own\.set is 'companies'; there are crm, acc"):
+        sources.names(tmp_path, "own")

@@ -9,12 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crm import small_world
+from crm import small_world as crm_world
+from small_accounts import small_accounts
 from tierwise import refusals, tables
 from tierwise.files import InputError
 
 README = Path(__file__).parents[1] / "data" / "README.md"
 each = pytest.mark.parametrize("name", tables.CONTRACTS)
+
+
+def small_world():
+    return crm_world() | small_accounts()
 
 
 def message(name, frame):

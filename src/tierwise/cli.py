@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tierwise.account_commands import companies
 from tierwise.hourly_commands import hourly
 from tierwise.service.key_commands import keys
 
@@ -25,6 +26,7 @@ app = typer.Typer(
     ),
 )
 app.add_typer(hourly)
+app.add_typer(companies)
 app.add_typer(keys, name="keys")
 GO_ON_LATER = 75  # what sysexits.h calls a temporary failure: the next run may end well
 HOURLY = (
@@ -49,7 +51,8 @@ File = Annotated[
 Name = Annotated[
     str, typer.Option(metavar="NAME", help="Name of the new application, such as my_leads.")
 ]
-Outcome = Annotated[str, column("Says how each case ended.")]
+Outcome = Annotated[str | None, column("Says how each case ended.")]
+Amount = Annotated[str | None, column("Money of an order: foretells spend by customer instead.")]
 IdColumn = Annotated[str | None, column("Names each case. Default: the number of the row.", "--id")]
 Time = Annotated[str | None, column("The moment of decision. Default: the order of the rows.")]
 Known = Annotated[
@@ -60,6 +63,9 @@ Lost = Annotated[
     list[str] | None, values("Outcome that counts as lost; repeat it for more. Others are open.")
 ]
 Owner = Annotated[str | None, column("Who of you looks after the case. Default: nobody.")]
+Horizon = Annotated[
+    float, typer.Option(metavar="DAYS", min=1, help="With --amount: how far to look ahead.")
+]
 Entity = Annotated[str, typer.Option(metavar="WORD", help="What one row is, in the singular.")]
 DayFirst = Annotated[
     bool | None, typer.Option("--day-first/--month-first", help="How to read 3/4/2026.")
@@ -71,7 +77,8 @@ Replace = Annotated[bool, typer.Option("--replace", help="Overwrite a section of
 def adopt(
     file: File,
     name: Name,
-    outcome: Outcome,
+    outcome: Outcome = None,
+    amount: Amount = None,
     id_column: IdColumn = None,
     time: Time = None,
     known: Known = None,
@@ -80,9 +87,10 @@ def adopt(
     owner: Owner = None,
     entity: Entity = "case",
     day_first: DayFirst = None,
+    horizon_days: Horizon = 365.0,
     replace: Replace = False,
 ) -> None:
-    """Look at a file of yours and write its section of params.yaml.
+    """Look at a file and write its section of params.yaml.
 
     Prints an audit of every column: what it holds, how well it alone predicts, whether it looks
     filled in after the outcome. Then `dvc repro validate_tiers@NAME` runs it. Nothing is copied,
@@ -92,12 +100,23 @@ def adopt(
     Examples:
       tierwise adopt leads.csv --name my_leads --outcome converted --time created_at
       tierwise adopt deals.csv --name deals --outcome stage --won Won --lost Lost
+      tierwise adopt orders.csv --name shop --amount total --id customer --time day
     """
-    from tierwise import adopt as adoption
+    if amount is not None and outcome is None:
+        from tierwise import adopt_spend as spending
 
-    who = (id_column, time, known, won or [], lost or [], entity, day_first, owner)
-    answers = adoption.Answers(file, name, outcome, *who)
-    adoption.adopt(answers, replace)
+        columns = (amount, *spending.needed(id_column, time))
+        orders = spending.Answers(file, name, *columns, horizon_days, entity, day_first)
+        spending.adopt_spend(orders, replace)
+    elif outcome is not None and amount is None:
+        from tierwise import adopt as adoption
+
+        who = (id_column, time, known, won or [], lost or [], entity, day_first, owner)
+        adoption.adopt(adoption.Answers(file, name, outcome, *who), replace)
+    else:
+        from tierwise.files import InputError
+
+        raise InputError("Say either --outcome, for cases, or --amount, for orders of customers.")
 
 
 @app.command()
@@ -106,7 +125,7 @@ def fetch(
         str, typer.Argument(metavar="APPLICATION", help="A name below `tables:` in params.yaml.")
     ],
 ) -> None:
-    """Check the tables of a CRM and copy them.
+    """Check the tables of an application and copy them.
 
     The copy goes to data/tables/APPLICATION; on any error the earlier one stays as it was. The
     source in params.yaml is a folder of Parquet or CSV files, a DuckDB file or a PostgreSQL
@@ -121,11 +140,12 @@ def fetch(
 
     root = project_root()
     folder = root / "data" / "tables" / application
-    about = snapshot.fetch(sources.named(root, application), folder)
+    source, names = sources.named(root, application), sources.names(root, application)
+    about = snapshot.fetch(source, folder, names=names)
     counts = {name: figures["rows_count"] for name, figures in about["tables"].items()}
     print(
         f"{folder}: {sum(counts.values()):,} rows in {about['parts_count']} partitions, "
-        f"changes of deals known until {about['data_until']} UTC.",
+        f"known until {about['data_until']} UTC.",
         file=sys.stderr,
     )
 
@@ -145,7 +165,7 @@ def run(
 
 @app.command()
 def index() -> None:
-    """Write reports/index.html, the first page over all applications."""
+    """Write reports/index.html, the page over all pages."""
     from tierwise.files import project_root
     from tierwise.index import write_index
 
@@ -184,7 +204,7 @@ def verify(
         Path, typer.Argument(metavar="FOLDER", help="An export, such as exports/bank_calls.")
     ],
 ) -> None:
-    """Check that an export is unchanged and keeps its promises."""
+    """Check that an export is unchanged and as promised."""
     from tierwise import scoring
     from tierwise.files import InputError
 

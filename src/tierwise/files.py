@@ -22,6 +22,13 @@ STEPS = (
     *("explain_scores", "watch_drift"),
 )
 LATER_STEPS = ("watch_outcomes",)  # of applications that are scored hour by hour
+SPEND_STEP = "account_spend"
+# Of the applications below `accounts:`; the first one stands below a section of its own, since a
+# plain file of orders has no other.
+ACCOUNT_STEPS = (
+    SPEND_STEP,
+    *("decision_makers", "relationship_paths", "account_brief", "account_alerts"),
+)
 
 
 class InputError(ValueError):

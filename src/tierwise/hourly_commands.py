@@ -51,7 +51,7 @@ def score(
         typer.Option(metavar="TIME", help="A full hour (UTC if no zone is given), now or latest."),
     ] = "now",
 ) -> None:
-    """Score all open rows of one hour and write the call lists.
+    """Score the open rows of one hour, write call lists.
 
     The model in exports/APPLICATION is verified first, the columns are checked against its card.
     Leaves batch.parquet, the ledger and lists/current/ in data/scores/APPLICATION. An hour that was
@@ -120,7 +120,7 @@ def rollback(
     application: Hourly,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="For the history.")] = "by hand",
 ) -> None:
-    """Bring the model back that scored before the present one.
+    """Bring back the model that scored before this one.
 
     Again and again it goes further back; what is replaced is kept.
 

@@ -6,7 +6,15 @@ Read from params.yaml and metrics/ only, so that it says what the pipeline measu
 from pathlib import Path
 from typing import Any
 
-from tierwise.files import LATER_STEPS, STEPS, read_json, write_text
+from tierwise.files import (
+    ACCOUNT_STEPS,
+    LATER_STEPS,
+    SPEND_STEP,
+    STEPS,
+    params,
+    read_json,
+    write_text,
+)
 from tierwise.imports import code_version, everything
 from tierwise.notebook import known_steps, read_params
 from tierwise.render import TEMPLATE, spoken, typeset
@@ -26,6 +34,7 @@ def write_index(root: Path) -> Path:
     steps = [name for name in known_steps(root) if name in STEPS]
     page = environment.get_template("overview.html").render(
         applications=[describe(root, name) for name in read_params(root)],
+        accounts=[of_accounts(root, name) for name in account_applications(root)],
         steps=steps,
         code_version=code_version(everything(root / "notebooks")),
         css=(TEMPLATE / "report.css").read_text(encoding="utf-8"),
@@ -54,6 +63,32 @@ def describe(root: Path, application: str) -> dict[str, Any]:
         "quarantined": features.get("quarantined") or [],
         "data_until": str(features.get("data_until") or MISSING)[:10],
         "data_version": str(features.get("data_version") or MISSING)[:10],
+    }
+
+
+def account_applications(root: Path) -> list[str]:
+    """Names below `account_spend:` and `accounts:` in params.yaml, in their order."""
+    found = params(root)
+    return list(
+        dict.fromkeys(name for g in (SPEND_STEP, "accounts") for name in found.get(g) or {})
+    )
+
+
+def of_accounts(root: Path, application: str) -> dict[str, Any]:
+    """What the card of an application about accounts shows: a sentence for each page that ran."""
+    told = {step: _read(root, application, step) for step in ACCOUNT_STEPS}
+    there = {step: result for step, result in told.items() if result}
+    any_one: dict[str, Any] = next(iter(there.values()), {})
+    return {
+        "name": application,
+        "title": spoken(application),
+        "simulated": bool(any_one.get("simulated")),
+        "pages": [
+            {"step": step, "sentence": result.get("sentence") or ""}
+            for step, result in there.items()
+        ],
+        "data_until": str(any_one.get("data_until") or MISSING)[:10],
+        "data_version": str(any_one.get("data_version") or MISSING)[:10],
     }
 
 

@@ -17,7 +17,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tierwise.files import STEPS, InputError, params, project_root, write_text
+from tierwise.files import (
+    ACCOUNT_STEPS,
+    LATER_STEPS,
+    SPEND_STEP,
+    STEPS,
+    InputError,
+    params,
+    project_root,
+    write_text,
+)
 
 OUR_ERRORS = ("InputError", "TableError")  # their text is the message: the class says nothing more
 KERNEL_ENVIRONMENT = {
@@ -56,33 +65,49 @@ def run(step: str, application: str) -> Path:
 def known_steps(root: Path) -> list[str]:
     """Names in notebooks/, those of the pipeline first and in its order."""
     names = sorted(path.stem for path in (root / "notebooks").glob("*.ipynb"))
-    return [name for name in STEPS if name in names] + [name for name in names if name not in STEPS]
+    order = [*STEPS, *LATER_STEPS, *ACCOUNT_STEPS]
+    return [name for name in order if name in names] + [n for n in names if n not in order]
 
 
 def read_params(root: Path) -> dict[str, Any]:
     """application -> step -> parameter -> value, from params.yaml."""
-    applications = params(root).get("applications")
-    if not isinstance(applications, dict):
+    return read_group(root, "applications")
+
+
+def read_group(root: Path, group: str) -> dict[str, Any]:
+    """What stands below `group:` in params.yaml, by application. Raises InputError."""
+    found = params(root).get(group)
+    if not isinstance(found, dict):
         raise InputError(
-            f"params.yaml must hold `applications:` and below it their names, not {applications!r}."
+            f"params.yaml must hold `{group}:` and below it their names, not {found!r}."
         )
-    return applications
+    return found
 
 
 def read_section(root: Path, application: str, step: str) -> dict[str, Any]:
     """The parameters of one step of one application; empty if the section is absent."""
-    applications = read_params(root)
+    place = section_place(application, step)
+    applications = read_group(root, place[0])
     if application not in applications:
         raise InputError(
             _unknown("application", application, list(applications), "a section in params.yaml")
         )
-    section = (applications[application] or {}).get(step) or {}
+    section: Any = params(root)
+    for name in place:
+        section = (section or {}).get(name)
+    section = section or {}
     if not isinstance(section, dict):
         raise InputError(
-            f"params.yaml: applications.{application}.{step} must be names and values, "
-            f"not {section!r}."
+            f"params.yaml: {'.'.join(place)} must be names and values, not {section!r}."
         )
     return section
+
+
+def section_place(application: str, step: str) -> list[str]:
+    """Names from the top of params.yaml to the parameters of a step."""
+    if step == SPEND_STEP:
+        return [step, application]
+    return ["accounts" if step in ACCOUNT_STEPS else "applications", application, step]
 
 
 def _unknown(kind: str, name: str, known: list[str], source: str) -> str:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from tierwise.files import InputError
-from tierwise.tables import CONTRACTS, must_all_be_there
+from tierwise.tables import CONTRACTS, CRM, Names, must_all_be_there
 
 # Types that arrive as they are. Others (enum, uuid, json, inet ...) are asked for as text.
 KEPT = (
@@ -25,8 +25,8 @@ KEPT = (
 )
 
 
-def copy(address: str, folder: Path) -> None:
-    """Write <folder>/<table>.parquet for each table.
+def copy(address: str, folder: Path, names: Names = CRM) -> None:
+    """Write <folder>/<table>.parquet for each of these tables.
 
     Raises InputError if the address holds a password, the driver is missing, the database can't
     be reached or a table is not there.
@@ -34,8 +34,8 @@ def copy(address: str, folder: Path) -> None:
     with reached(address) as (cursor, schema, place):
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         types = columns_of(cursor, schema)
-        must_all_be_there(list(types), f"Schema {schema} of {place}")
-        for name in tqdm(CONTRACTS, desc="tables copied", disable=None, leave=False):
+        must_all_be_there(list(types), f"Schema {schema} of {place}", names)
+        for name in tqdm(names, desc="tables copied", disable=None, leave=False):
             copy_table(cursor, schema, name, types[name], folder / f"{name}.parquet")
 
 

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tierwise.files import STEPS, read_json
+from tierwise.files import ACCOUNT_STEPS, SPEND_STEP, STEPS, params, read_json
 from tierwise.imports import code_version, watched
 
 TEMPLATE = Path(__file__).parent / "template"
@@ -35,17 +35,31 @@ def html(notebook: Any, root: Path) -> str:
 
 def describe(root: Path, application: str, step: str, steps: list[str]) -> dict[str, Any]:
     """What the report's header and footer say."""
-    features = root / "metrics" / application / "build_features.json"
-    facts = read_json(features) if features.is_file() else {}
+    of_accounts = step in ACCOUNT_STEPS
+    first = step if of_accounts else "build_features"
+    path = root / "metrics" / application / f"{first}.json"
+    facts = read_json(path) if path.is_file() else {}
+    way = account_pages(root, application) if of_accounts else STEPS
     return {
         "application": application,
         "step": step,
-        "steps": [name for name in steps if name in STEPS or name == step],
+        "steps": [name for name in steps if name in way or name == step],
         "data_version": str(facts.get("data_version") or "")[:10],
         "data_until": str(facts.get("data_until") or "")[:10],
         "simulated": bool(facts.get("simulated")),
         "code_version": code_version(watched(root / "notebooks" / f"{step}.ipynb")),
     }
+
+
+def account_pages(root: Path, application: str) -> tuple[str, ...]:
+    """The pages about accounts that this application has: a plain file of orders has the first."""
+    groups = [SPEND_STEP if step == SPEND_STEP else "accounts" for step in ACCOUNT_STEPS]
+    told = params(root)
+    return tuple(
+        step
+        for step, group in zip(ACCOUNT_STEPS, groups, strict=True)
+        if application in (told.get(group) or {})
+    )
 
 
 def canonical(notebook: Any, root: Path) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from tierwise import dataset, hour, hourly, ledger, snapshot
+from tierwise import dataset, hour, hourly, ledger, snapshot, whole_folders
 from tierwise import examples as ex
 from tierwise.files import InputError
 
@@ -33,7 +33,7 @@ def replay(root: Path, application: str) -> dict[str, Any]:
         )
     folder = root / "data" / "replayed" / application
     with (
-        snapshot.locked(folder),
+        whole_folders.locked(folder),
         TemporaryDirectory(".partial", f".{application}.", folder.parent) as name,
     ):
         made = Path(name) / "ledger"
@@ -52,7 +52,7 @@ def replay(root: Path, application: str) -> dict[str, Any]:
         filled = ledger.hours(made)["scored_at"].tolist()
         if not filled:
             raise InputError(f"Nothing was open at any of the {len(hours)} hours to replay.")
-        snapshot.swap(made, folder)
+        whole_folders.swap(made, folder)
     return {"folder": folder, "hours": filled}
 
 

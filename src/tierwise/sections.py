@@ -98,68 +98,71 @@ def read(path: Path) -> str:
         raise InputError(f"{path} is not UTF-8 ({error}). Save it as UTF-8.") from error
 
 
-def parse(text: str) -> CommentedMap:
-    """params.yaml with the places of its keys. Raises InputError."""
+def parse(text: str, group: str = "applications") -> CommentedMap:
+    """params.yaml with the places of its keys; names below `group`, if any. Raises InputError."""
     try:
         params = YAML().load(text)
     except YAMLError as error:
         raise InputError(f"params.yaml is not valid YAML: {error}. Correct it there.") from error
     params = CommentedMap() if params is None else params
-    applications = params.get("applications") if isinstance(params, dict) else params
-    if applications is not None and not isinstance(applications, dict):
+    there = params.get(group) if isinstance(params, dict) else params
+    if there is not None and not isinstance(there, dict):
         raise InputError(
-            "params.yaml must hold `applications:` and below it their names and sections, not "
-            f"{str(applications)[:60]!r}."
+            f"params.yaml must hold `{group}:` and below it their names and sections, not "
+            f"{str(there)[:60]!r}."
         )
     return params
 
 
-def check_name(name: str, text: str, replace: bool) -> None:
+def check_name(name: str, text: str, replace: bool, group: str = "applications") -> None:
     """A name must suit folders and stages and be free, unless `replace` says otherwise."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         raise InputError(
             f"--name '{name}' must be lower-case letters, digits and _, at most 40, starting with "
             "a letter: it names folders and stages. For example my_leads."
         )
-    if name in (parse(text).get("applications") or {}) and not replace:
+    if name in (parse(text, group).get(group) or {}) and not replace:
         raise InputError(
-            f"params.yaml already has an application '{name}'. Choose another --name, or say "
+            f"params.yaml already has '{name}' below `{group}:`. Choose another --name, or say "
             "--replace to overwrite its section."
         )
 
 
-def with_section(text: str, name: str, section: Mapping[str, Any]) -> str:
-    """The text of params.yaml with this section, in the place of one of the same name or last."""
-    params = parse(text)
+def with_section(
+    text: str, name: str, section: Mapping[str, Any], group: str = "applications"
+) -> str:
+    """The text of params.yaml with this section below `group`, in the place of one of the same name
+    or last."""
+    params = parse(text, group)
     lines = io.StringIO(text, newline="").readlines()
-    start, stop, indent = place(params, lines, name)
+    start, stop, indent = place(params, lines, name, group)
     added = written({name: section}, indent)
-    if "applications" not in params:
-        added = "applications:\n" + added
-    elif not params["applications"]:
+    if group not in params:
+        added = f"{group}:\n" + added
+    elif not params[group]:
         lines[start - 1] = re.sub(r":\s*(\{\s*\}|null|~)", ":", lines[start - 1])
     before = "".join(lines[:start])
     if before and not before.endswith("\n"):
         added = "\n" + added
     added = added.replace("\n", "\r\n" if "\r\n" in text else "\n")
     new = before + added + "".join(lines[stop:])
-    check(params, new, name, section)
+    check(params, new, name, section, group)
     return new
 
 
-def place(params: CommentedMap, lines: list[str], name: str) -> tuple[int, int, int]:
+def place(params: CommentedMap, lines: list[str], name: str, group: str) -> tuple[int, int, int]:
     """Line numbers from 0: where the section goes, where what it replaces ends; and its indent."""
-    applications = params.get("applications")
-    if not applications:
-        line = params.lc.key("applications")[0] + 1 if "applications" in params else len(lines)
+    there = params.get(group)
+    if not there:
+        line = params.lc.key(group)[0] + 1 if group in params else len(lines)
         return line, line, 2
-    if applications.fa.flow_style():
+    if there.fa.flow_style():
         raise InputError(
-            "params.yaml holds `applications: {…}` in braces. Write each application on lines of "
+            f"params.yaml holds `{group}: {{…}}` in braces. Write each application on lines of "
             "its own, indented, so that a section can be added."
         )
-    starts = {key: applications.lc.key(key)[0] for key in applications}
-    indent = applications.lc.key(next(iter(starts)))[1]
+    starts = {key: there.lc.key(key)[0] for key in there}
+    indent = there.lc.key(next(iter(starts)))[1]
     top = [params.lc.key(key)[0] for key in params]
     end = min((line for line in top if line > min(starts.values())), default=len(lines))
     if name not in starts:
@@ -217,15 +220,17 @@ def commented(value: Any, depth: int = 0) -> Any:
     return group
 
 
-def check(params: CommentedMap, new: str, name: str, section: Mapping[str, Any]) -> None:
+def check(
+    params: CommentedMap, new: str, name: str, section: Mapping[str, Any], group: str
+) -> None:
     """What was written reads back as it was meant, and all else as it was."""
     try:
         found = YAML(typ="safe").load(new)
     except YAMLError:
         found = None
-    wanted = {**params, "applications": {**(params.get("applications") or {}), name: section}}
+    wanted = {**params, group: {**(params.get(group) or {}), name: section}}
     if found != wanted:
         raise InputError(
             f"params.yaml is laid out in a way that keeps a section from being added. Paste this "
-            f"below its `applications:`\n{written({name: section}, 2)}"
+            f"below its `{group}:`\n{written({name: section}, 2)}"
         )

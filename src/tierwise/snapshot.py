@@ -1,4 +1,4 @@
-"""A validated copy of all CRM tables, in partitions of whole organisations.
+"""A validated copy of all tables, those of a CRM in partitions of whole organisations.
 
     <folder>/snapshot.json             parts_count, data_until, and of each table its figures
     <folder>/users.parquet             the representatives belong to no organisation
@@ -6,7 +6,8 @@
     <folder>/part-000/<table>.parquet  organisations whose id leaves 0 when divided by parts_count
 
 data_until is the latest known_at of deal_changes: outcomes are recorded there, so nothing later can
-be judged, whatever the other tables know. A known_at after the fetch itself is refused.
+be judged, whatever the other tables know. A known_at after the fetch itself is refused. The tables
+of accounts lie beside snapshot.json as a whole, and data_until is the latest known_at of all.
 
 deal_changes and activities have the organization_id of their deal. Rows are in one total order
 (owner, known_at, occurred_at, key, then every other column), and a copy of a message is dropped:
@@ -18,10 +19,6 @@ on disk, then partitions are handled one at a time.
 """
 
 import math
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,13 +30,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from tierwise import links, refusals, sources
+from tierwise import links, refusals, sources, whole_folders
 from tierwise.casts import described, quoted, to_frame
 from tierwise.files import InputError, read_json, write_json
-from tierwise.locks import Lock, LockError
-from tierwise.tables import CONTRACTS, KEYS, PART, kept, owner_of
+from tierwise.tables import ACCOUNTS, CRM, KEYS, PART, Names, kept, owner_of
 
-WHOLE = ("persons", "users")  # not in partitions
+WHOLE = ("persons", "users", *ACCOUNTS)  # not in partitions
 OF_A_DEAL = ("deal_changes", "activities")
 LATE = pd.Timedelta(hours=1)  # known later than this after it occurred: not learned at once
 ROWS_IN_A_GROUP = 262_144
@@ -51,12 +47,14 @@ def fetch(
     folder: str | Path,
     partition_rows_count: int = 2_000_000,
     *,
+    names: Names = CRM,
     now: pd.Timestamp | None = None,
     read_until: pd.Timestamp | None = None,
 ) -> dict[str, Any]:
     """Copy the tables of `source` into the snapshot `folder`; returns what snapshot.json says.
 
     partition_rows_count: rows of all tables together in one partition, on average.
+    names: which tables, a set of `tables.SETS`; those of accounts are in no partition.
     now: the time of the fetch in UTC, if not that of the clock; nothing is known a day after it.
     read_until: since when the source may have news, UTC, where that is known; snapshot.json keeps
     it. Raises InputError with one message when anything is wrong; an earlier snapshot then stays
@@ -66,64 +64,17 @@ def fetch(
     if partition_rows_count < 1:
         raise InputError(f"partition_rows_count must be 1 or more, not {partition_rows_count}.")
     now = pd.Timestamp.now("UTC").tz_localize(None) if now is None else now
-    with locked(folder):
+    with whole_folders.locked(folder):
         if folder.exists() and not (folder / "snapshot.json").is_file() and any(folder.iterdir()):
             raise InputError(f"{folder} holds something else than a snapshot. Name a new folder.")
         beside = TemporaryDirectory(".partial", f".{folder.name}.", folder.parent)
-        with beside as name, sources.opened(source, Path(name)) as connection:
+        with beside as name, sources.opened(source, Path(name), names) as connection:
             made = Path(name) / "snapshot"  # on the same disk, so that a rename moves it
-            told = lay_out(connection, Path(name), made, partition_rows_count, now)
+            told = lay_out(connection, Path(name), made, partition_rows_count, now, names)
             told |= {} if read_until is None else {"read_until": read_until.isoformat()}
             write_json(made / "snapshot.json", told)
-            swap(made, folder)
+            whole_folders.swap(made, folder)
         return about(folder)
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One writer of a snapshot at a time. Brings back, or takes away, what a killed one left."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    path = folder.with_name(f".{folder.name}.lock.partial")
-    try:
-        lock = Lock(path)
-    except LockError as error:
-        raise InputError(
-            f"{folder} is being written by another process, which holds {path.name}. Wait until "
-            "it has ended, then try again."
-        ) from error
-    try:
-        restore(folder)
-        for left in folder.parent.glob(f".{folder.name}.*.partial"):
-            if left.is_dir():
-                shutil.rmtree(left)
-        yield
-    finally:
-        with suppress(PermissionError):  # Windows keeps an open file
-            path.unlink()
-        lock.close()
-
-
-def hidden(folder: Path) -> Path:
-    """Where the earlier snapshot is while the new one takes its place."""
-    return folder.with_name(f".{folder.name}.earlier")
-
-
-def restore(folder: Path) -> None:
-    if hidden(folder).exists() and not folder.exists():
-        os.replace(hidden(folder), folder)
-
-
-def swap(made: Path, folder: Path) -> None:
-    if folder.exists():
-        if hidden(folder).exists():  # of a run that was killed when all but this was done
-            shutil.rmtree(hidden(folder))
-        os.replace(folder, hidden(folder))
-    try:
-        os.replace(made, folder)
-    finally:
-        restore(folder)
-    if hidden(folder).exists():
-        shutil.rmtree(hidden(folder))
 
 
 def lay_out(
@@ -132,24 +83,26 @@ def lay_out(
     made: Path,
     partition_rows_count: int,
     now: pd.Timestamp,
+    names: Names,
 ) -> dict[str, Any]:
     """Write every partition below `made`; returns the content of snapshot.json."""
-    rows_count = sum(sources.row_counts(connection).values())
+    rows_count = sum(sources.row_counts(connection, names).values())
     parts_count = max(1, math.ceil(rows_count / partition_rows_count))
     connection.execute("CREATE SCHEMA staged")
-    for name in tqdm(CONTRACTS, desc="tables scattered", disable=None, leave=False):
+    for name in tqdm(names, desc="tables scattered", disable=None, leave=False):
         with sources.reading(name):
             scatter(connection, name, parts_count, work / "staged" / name)
-    links.check(connection, now)
+    links.check(connection, now, names)
     width = max(3, len(str(parts_count - 1)))
     parts = [made / f"part-{part:0{width}d}" for part in range(parts_count)]
-    jobs = [(name, [made] if name in WHOLE else parts) for name in CONTRACTS]
+    jobs = [(name, [made] if name in WHOLE else parts) for name in names]
     told = {}
     with tqdm(total=len(parts), desc="partitions", disable=None, leave=False) as bar:
         for name, places in jobs:
             told[name] = write_table(connection, name, work / "staged" / name, places)
             bar.update(len(parts) / len(jobs))
-    until = told["deal_changes"]["last_known_at"]
+    outcomes = ["deal_changes"] if "deal_changes" in names else names
+    until = max(filter(None, (told[name]["last_known_at"] for name in outcomes)))
     return {"parts_count": parts_count, "data_until": until, "tables": told}
 
 
@@ -168,7 +121,7 @@ def scatter(
         )
         source += f" LEFT JOIN ({deals}) AS deal ON deal.deal_id = own.deal_id"
         owner = "deal.organization_id"
-    if name != "users":
+    if name in CRM and name != "users":
         chosen += f", {owner} AS organization_id"
     if name not in WHOLE:
         part = f"coalesce(({owner} % {parts_count} + {parts_count}) % {parts_count}, 0)"

@@ -20,11 +20,10 @@ from tqdm import tqdm
 
 from tierwise import casts
 from tierwise.files import InputError, params
-from tierwise.tables import CONTRACTS, must_all_be_there
+from tierwise.tables import CRM, NEVER_EMPTY, SETS, Names, must_all_be_there
 
 MEMORY = "2GB"  # DuckDB's share; beyond it sorts and joins use the disk
 SEPARATORS = ",;\t|"
-NEVER_EMPTY = ("deals", "deal_changes", "organizations")
 # Errors of DuckDB that would be our mistake and not that of the source.
 OUR_MISTAKES = (
     *(duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException),
@@ -56,17 +55,30 @@ def named(root: Path, application: str) -> str | Path:
     return source if is_address(source) else root / source
 
 
+def names(root: Path, application: str) -> Names:
+    """Which tables are read from that source: a set of `tables.SETS`, those of a CRM by default."""
+    wanted = (params(root)["tables"][application]).get("set", "crm")
+    if wanted not in SETS:
+        raise InputError(
+            f"params.yaml: tables.{application}.set is {wanted!r}; there are {', '.join(SETS)}."
+        )
+    return SETS[wanted]
+
+
 def is_address(source: str) -> bool:
     """A URL, or a text with a password in it that must not be taken for a path and shown."""
     return bool(re.match(r"[A-Za-z][A-Za-z0-9+]+:/", source)) or "password" in source.lower()
 
 
 @contextmanager
-def opened(source: str | Path, workspace: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(
+    source: str | Path, workspace: Path, names: Names = CRM
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in which view <table> has the columns that `casts.make_view` keeps.
 
-    workspace: an existing folder for temporary files, of the caller.
-    Raises InputError if a table or column is missing, a value does not fit or nothing can be read.
+    names: tables that must be there. workspace: an existing folder of the caller's for what is
+    temporary. Raises InputError if a table or column is missing, a value does not fit or nothing
+    can be read.
     """
     with duckdb.connect(config={"memory_limit": MEMORY}) as connection:
         connection.execute(f"SET temp_directory = {literal(str(workspace / 'spilled'))}")
@@ -74,14 +86,16 @@ def opened(source: str | Path, workspace: Path) -> Iterator[duckdb.DuckDBPyConne
         connection.execute("SET enable_progress_bar = false")  # tqdm shows one
         connection.execute("SET preserve_insertion_order = false")  # the order is made later
         connection.execute("CREATE SCHEMA given")
-        texts = give(connection, source, workspace)
-        for name in tqdm(CONTRACTS, desc="tables read", disable=None, leave=False):
+        texts = give(connection, source, workspace, names)
+        for name in tqdm(names, desc="tables read", disable=None, leave=False):
             with reading(name):
                 casts.make_view(connection, name, name in texts)
         yield connection
 
 
-def give(connection: duckdb.DuckDBPyConnection, source: str | Path, workspace: Path) -> set[str]:
+def give(
+    connection: duckdb.DuckDBPyConnection, source: str | Path, workspace: Path, names: Names
+) -> set[str]:
     """CREATE VIEW given.<table> for each; returns the tables that are CSV."""
     address, path = str(source), Path(source)
     if is_address(address):
@@ -89,10 +103,10 @@ def give(connection: duckdb.DuckDBPyConnection, source: str | Path, workspace: P
 
         copied = workspace / "copied"
         copied.mkdir()
-        postgresql.copy(address, copied)
-        return give_files(connection, copied)
+        postgresql.copy(address, copied, names)
+        return give_files(connection, copied, names)
     if path.is_dir():
-        return give_files(connection, path)
+        return give_files(connection, path, names)
     if not path.exists():
         raise InputError(f"{path} does not exist. Name a folder, a DuckDB file or postgresql://...")
     if path.suffix != ".duckdb":
@@ -100,11 +114,11 @@ def give(connection: duckdb.DuckDBPyConnection, source: str | Path, workspace: P
             f"{path} is no source of tables: it is neither a folder nor a file named *.duckdb. "
             "Put <table>.parquet or <table>.csv into one folder and name that."
         )
-    give_database(connection, path)
+    give_database(connection, path, names)
     return set()
 
 
-def give_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def give_database(connection: duckdb.DuckDBPyConnection, path: Path, names: Names) -> None:
     try:
         connection.execute(f"ATTACH {literal(str(path))} AS source (READ_ONLY)")
     except duckdb.Error as error:
@@ -116,16 +130,17 @@ def give_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         "SELECT table_name FROM information_schema.tables "
         "WHERE table_catalog = 'source' AND table_schema = 'main' ORDER BY 1"
     ).fetchall()
-    must_all_be_there([row[0] for row in rows], path)
-    for name in CONTRACTS:
+    must_all_be_there([row[0] for row in rows], path, names)
+    for name in names:
         connection.execute(f"CREATE VIEW given.{name} AS SELECT * FROM source.main.{name}")
 
 
-def give_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> set[str]:
-    files = {name: files_of(folder, name) for name in CONTRACTS}
+def give_files(connection: duckdb.DuckDBPyConnection, folder: Path, names: Names) -> set[str]:
+    files = {name: files_of(folder, name) for name in names}
     there = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     absent = [name for name, paths in files.items() if not paths]
-    must_all_be_there([name for name in files if files[name]] + (there if absent else []), folder)
+    found = [name for name in files if files[name]] + (there if absent else [])
+    must_all_be_there(found, folder, names)
     texts = set()
     for name, paths in files.items():
         if len(paths) > 1:
@@ -152,8 +167,8 @@ def scan(path: Path) -> str:
         return f"read_parquet({literal(plain + '/*.parquet')}, union_by_name = true)"
     if path.suffix == ".parquet":
         return f"read_parquet({literal(plain)})"
-    names, separator = header(path)
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
+    found, separator = header(path)
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in found)
     return (
         f"read_csv({literal(plain)}, auto_detect = false, header = true, strict_mode = true, "
         f"delim = {literal(separator)}, quote = '\"', escape = '\"', nullstr = '', "
@@ -184,15 +199,15 @@ def header(path: Path) -> tuple[list[str], str]:
     return names, separator
 
 
-def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+def row_counts(connection: duckdb.DuckDBPyConnection, names: Names = CRM) -> dict[str, int]:
     """table -> rows. Raises InputError for a table without rows that needs some."""
     counts = {}
-    for name in CONTRACTS:
+    for name in names:
         with reading(name):
             counts[name] = connection.execute(f"SELECT count(*) FROM main.{name}").fetchall()[0][0]
         if name in NEVER_EMPTY and not counts[name]:
             raise InputError(
-                f"Table {name} has no row. deals, deal_changes and organizations need rows; "
+                f"Table {name} has no row. {', '.join(NEVER_EMPTY)} need rows; "
                 "look whether the export was cut short or filtered."
             )
     return counts

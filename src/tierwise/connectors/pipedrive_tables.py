@@ -23,7 +23,7 @@ from tierwise.connectors.pipedrive_shapes import UNREADABLE, by_id, is_ours
 from tierwise.connectors.raw_store import Connection, Version
 from tierwise.connectors.shapes import instant
 from tierwise.refusals import dtype_of
-from tierwise.tables import CONTRACTS
+from tierwise.tables import CONTRACTS, CRM
 
 Records = list[dict[str, Any]]
 # Pipedrive's own types of activities; whoever has others names them. "" is left out.
@@ -108,7 +108,7 @@ def made(raw: Raw, reading: Reading) -> dict[str, pd.DataFrame]:
         "activities": activities(raw, reading),
     }
     found["organizations"] = organizations(raw, reading, found["deals"], found["persons"])
-    return {name: found[name] if name in found else empty(name) for name in CONTRACTS}
+    return {name: found[name] if name in found else empty(name) for name in CRM}
 
 
 def frame(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

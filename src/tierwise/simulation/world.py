@@ -21,7 +21,7 @@ from tierwise.files import InputError, write_parquet
 from tierwise.simulation import activity, deals, people, reps, tracks
 from tierwise.simulation.settings import Settings
 from tierwise.simulation.truth import FATES
-from tierwise.tables import CONTRACTS
+from tierwise.tables import CRM
 
 TRUTH = "lives"
 TRUTH_COLUMNS = (
@@ -96,21 +96,29 @@ def place(folder: Path, name: str, settings: Settings, block: int) -> Path:
     return folder / name / f"block-{block:03d}.parquet"
 
 
-def check_places(folder: Path, truth: Path | None) -> None:
-    """Replacing a folder removes what is in it, so it must be nothing but an earlier world."""
+def check_places(
+    folder: Path,
+    truth: Path | None,
+    names: tuple[str, ...] = CRM,
+    truth_names: tuple[str, ...] = (TRUTH,),
+) -> None:
+    """Replacing a folder removes what is in it, so it must be nothing but an earlier world.
+
+    names, truth_names: tables of a world and of its truth.
+    """
     if truth is not None and (truth.is_relative_to(folder) or folder.is_relative_to(truth)):
         raise InputError(
             f"The truth can't go to {truth}: it must lie outside {folder}, and not around it. "
             "Choose another folder for it."
         )
-    for path, names in ((folder, tuple(CONTRACTS)), (truth, (TRUTH,))):
+    for path, own in ((folder, names), (truth, truth_names)):
         if path is None or not path.exists():
             continue
         found = sorted(item.name for item in path.iterdir()) if path.is_dir() else [path.name]
-        foreign = [name for name in found if name.removesuffix(".parquet") not in names]
+        foreign = [name for name in found if name.removesuffix(".parquet") not in own]
         if foreign:
             raise InputError(
-                f"{path} holds {foreign[0]}, which is not of a simulated world, and would be "
+                f"{path} holds {foreign[0]}, which is not of such a simulated world, and would be "
                 "removed with it. Choose an empty folder or a new one."
             )
 

@@ -1,0 +1,1 @@
+"""What just changed at accounts, told to the right person once."""
