@@ -226,8 +226,8 @@ def test_running_numbers_are_no_dates_of_orders(tmp_path):
 
 
 def test_an_unknown_word_of_the_text_format_is_refused(tmp_path):
-    with pytest.raises(InputError, match="seperator"):
-        of_text(tmp_path, CSV, text_format={"seperator": ","})
+    with pytest.raises(InputError, match="delimiter"):
+        of_text(tmp_path, CSV, text_format={"delimiter": ","})
 
 
 @pytest.mark.parametrize("name", ["positions", "interactions", "product_use", "opt_outs", "owners"])

@@ -238,4 +238,4 @@ def test_the_first_page_links_the_adopted_shop(finished):
     page = (root / "reports/index.html").read_text(encoding="utf-8")
     assert 'href="shop/account_spend.html"' in page
     assert files.read_json(root / "metrics/shop/account_spend.json")["sentence"] in page
-    assert re.search(r'id="others">.*?Not run yet', page, re.DOTALL)
+    assert re.search(r'id="others-companies">.*?Not run yet', page, re.DOTALL)

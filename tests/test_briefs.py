@@ -338,7 +338,7 @@ def test_stored_briefs_come_back_the_same_and_the_file_has_the_same_bytes(tmp_pa
     assert (tmp_path / brief_store.NAME).read_bytes() == first
     assert [path.name for path in tmp_path.iterdir()] == [brief_store.NAME]
     code = (
-        "import sys; from pathlib import Path; from tierwise import brief_page, brief_store; "
+        "import sys; from pathlib import Path; from tierwise.briefs import page as brief_page, store as brief_store; "
         f"found = brief_store.load(Path(sys.argv[1]), {few.customers[0]}); "
         "assert '<h1' in brief_page.page(found); "
         "assert not {'pandas', 'numpy'} & set(sys.modules)"

@@ -262,9 +262,9 @@ def recording(monkeypatch):
     """The InputErrors that fetch raises."""
     fetch, raised = snapshot.fetch, []
 
-    def recorded(source, folder):
+    def recorded(source, folder, **how):
         try:
-            return fetch(source, folder)
+            return fetch(source, folder, **how)
         except InputError as error:
             raised.append(error)
             raise
