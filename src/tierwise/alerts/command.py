@@ -1,7 +1,7 @@
 """`tierwise alerts APPLICATION --since DATE`: what changed, to the right person, once.
 
-    data/alerts/<application>/ledger/     what was told, see alert_ledger
-    data/alerts/<application>/feed.json, index.html, webhook.jsonl, mail/    see alert_files
+    data/alerts/<application>/ledger/     what was told, see ledger.py
+    data/alerts/<application>/feed.json, index.html, webhook.jsonl, mail/    see delivery.py
 
 The time of a run is that up to which the snapshot reads, not that of the clock. So the same run
 again finds its alerts in the ledger and writes the same files, byte for byte.

@@ -6,7 +6,7 @@
     <folder>/mail/<run>/representative-91.eml    one per recipient and run
 
 All of it follows from the ledger and from who opted out by now, so the same run writes the same
-bytes. Texts from data are cleaned where sentences are made (see alerts.spoken), stand in no
+bytes. Texts from data are cleaned where sentences are made (see `ground.spoken`), stand in no
 attribute and no style, and no file has a < from them.
 
 No address of anybody is known here. A mail goes to an empty group, which is what RFC 5322 has for

@@ -11,7 +11,7 @@ order of rows nor a copy of one changes them. Where a later row could take the e
 director only changed seats), or rows of the day itself are still on their way, known_at lies
 settle_days later.
 
-What was told already, and to whom, is in alert_ledger.
+What was told already, and to whom, is in `alerts.ledger`.
 """
 
 import pandas as pd

@@ -1,7 +1,7 @@
 """Changes that are persons: a senior of human resources left, a user of ours joined.
 
 They come from the rows of positions: a start is known with the first row of its position, an end
-with the first row that tells of it. Rows are those of `alerts.tidy`.
+with the first row that tells of it. Rows are those of `episodes.tidy`.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Facts that tell the story of an account, each with the records that it was computed from.
 
-What can be measured is in `fact_measures`; here the records of each measure are found, and the
+What can be measured is in measures.py; here the records of each measure are found, and the
 three to five facts chosen that differ most, weighted by what is at stake. Nothing is told without a
 source, nothing that is older than its limit, and nothing of fewer peers than the least number.
 """

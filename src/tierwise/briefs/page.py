@@ -50,7 +50,7 @@ PLACES = {
 
 
 def page(brief: dict[str, Any]) -> str:
-    """The whole page as text. brief: what `briefs.brief` or `brief_store.load` gives."""
+    """The whole page as text. brief: what `brief.brief` or `store.load` gives."""
     shown = template().render(
         brief=brief,
         day=day(brief["as_of"]),

@@ -161,7 +161,7 @@ def in_contact(told: Evidence) -> str:
 
 
 def fact(rows: Rows, about: Fields, where: Setting) -> Fields:
-    """One part of the story, see `account_facts`."""
+    """One part of the story, see facts.py."""
     case = where.case(about["against"])
     others = peers(rows, case) if about["against"] == PEERS else np.zeros(0, "int64")
     told = MEASURES[about["metric"]](rows, case, others)
