@@ -6,6 +6,8 @@ of test_strangers.py goes out as if it were a file: its project is made once, by
 
 import gc
 import os
+import sys
+from typing import NamedTuple
 
 # Before any import of numpy or scikit-learn: they read it once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -81,3 +83,27 @@ def server():
 
     with postgresql_server.running() as address:
         yield address
+
+
+class Result(NamedTuple):
+    """What a call of the command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the command as a shell does: its exit code and what it printed."""
+
+    def call(*words):
+        from tierwise import cli
+
+        monkeypatch.setattr(sys, "argv", ["tierwise", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        printed = capsys.readouterr()
+        return Result(stop.value.code, printed.out, printed.err)
+
+    return call

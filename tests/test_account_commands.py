@@ -5,14 +5,12 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import pytest
 
 import brief_world as bw
 from changing_accounts import changing_accounts, on
-from tierwise import cli
 from tierwise import tables as sets
 from tierwise.briefs import brief as briefs
 from tierwise.briefs import button as brief_button
@@ -24,24 +22,6 @@ PARAMS = """accounts:
 tables:
   employers: {source: source, set: accounts}
 """
-
-
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["tierwise", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        printed = capsys.readouterr()
-        return Result(stop.value.code, printed.out, printed.err)
-
-    return call
 
 
 def refusal(result):
@@ -129,7 +109,7 @@ def test_a_brief_of_nobody_is_refused(project, run, words, rule):
 
 def test_briefs_that_were_not_made_are_asked_for(project, run):
     shutil.rmtree(project / "models")
-    assert "briefs.zip is missing. Make the briefs first" in refusal(run("brief", 2))
+    assert "briefs.zip is missing. Make it first" in refusal(run("brief", 2))
 
 
 # tierwise alerts

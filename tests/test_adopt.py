@@ -4,7 +4,6 @@ import gzip
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tierwise import adopt as adoption
-from tierwise import cli, leakage
+from tierwise import leakage
 from tierwise.applications import table as question
 from tierwise.files import STEPS, InputError
 from tierwise.notebook import read_notebook
@@ -29,12 +28,6 @@ applications:
 """
 
 
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """An empty project as working directory."""
@@ -45,20 +38,6 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(root)
     monkeypatch.setenv("COLUMNS", "80")
     return root
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Call the command as a shell does: its exit code and what it printed."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["tierwise", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        printed = capsys.readouterr()
-        return Result(stop.value.code, printed.out, printed.err)
-
-    return call
 
 
 @pytest.fixture

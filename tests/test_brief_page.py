@@ -130,7 +130,7 @@ def test_policy_allows_the_one_style_sheet_and_nothing_else(pages):
         if attrs.get("http-equiv") == "Content-Security-Policy"
     )
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
-    assert brief_page.style_digest() in policy
+    assert brief_page.styled()["style_digest"] in policy
     style = re.search("(?<=<style>).*?(?=</style>)", text, re.DOTALL).group()
     assert "url(" not in style
     assert "@import" not in style

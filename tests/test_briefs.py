@@ -347,5 +347,5 @@ def test_stored_briefs_come_back_the_same_and_the_file_has_the_same_bytes(tmp_pa
 
 
 def test_a_brief_that_is_not_stored_is_refused(tmp_path):
-    with pytest.raises(InputError, match="is missing. Make the briefs first"):
+    with pytest.raises(InputError, match="is missing. Make it first"):
         brief_store.load(Path(tmp_path), 1)

@@ -14,18 +14,6 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["tierwise", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        printed = capsys.readouterr()
-        return stop.value.code, printed.out, printed.err
-
-    return call
-
-
-@pytest.fixture
 def export(tmp_path):
     """An export without a model: what is left when nothing can be ranked."""
     folder = tmp_path / "exports" / "mine"
@@ -62,6 +50,9 @@ def test_help_teaches_with_an_example(run):
         "simulate-accounts",
         "brief",
         "alerts",
+        "simulate-providers",
+        "provider-card",
+        "appeal",
         "run",
         "index",
         "verify",

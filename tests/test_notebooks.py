@@ -46,8 +46,8 @@ def parameters(path):
 @each
 def test_defaults_are_the_numbers_of_the_first_application_that_has_the_page(path):
     """A reader who runs the page by hand sees what the pipeline shows."""
-    application = "leads" if path.stem in files.LATER_STEPS else "bank_calls"
-    application = "employers" if path.stem in files.ACCOUNT_STEPS else application
+    first = next(iter(files.params(ROOT)[files.section_of(path.stem)]))
+    application = "leads" if path.stem in files.LATER_STEPS else first
     section = notebook.read_section(ROOT, application, path.stem)
     assert parameters(path) == {"application": application} | section
 
@@ -180,7 +180,7 @@ def test_what_the_prose_calls_by_name_exists(path):
     )
     places = (
         ROOT / "src/tierwise" / f"{name}.py"
-        for name in ("cli", "hourly_commands", "account_commands")
+        for name in ("cli", "hourly_commands", "account_commands", "provider_commands")
     )
     commands = "".join(place.read_text(encoding="utf-8") for place in places)
     known = " ".join((code, params, source, commands)).replace("_", " ")
@@ -195,5 +195,6 @@ def test_page_writes_the_figures_that_it_claims(path):
 
 
 def test_there_is_a_notebook_for_each_step():
-    known = [*files.STEPS, *files.LATER_STEPS, *files.ACCOUNT_STEPS]
+    others = [step for subject in files.SUBJECTS for step in files.steps_about(subject)]
+    known = [*files.STEPS, *files.LATER_STEPS, *others]
     assert [path.stem for path in PATHS] == sorted(known)

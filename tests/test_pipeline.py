@@ -22,9 +22,12 @@ TEMPLATE = "src/tierwise/template"
 BESIDE = {"simulate_world": ["simulation.world"], "fetch_tables@leads": ["snapshot"]}
 BESIDE |= {"replay_hours@leads": ["replay"], "fetch_tables@employers": ["snapshot"]}
 BESIDE |= {"simulate_accounts": ["simulation.account_world"]}
+BESIDE |= {"simulate_providers": ["simulation.provider_world"]}
+BESIDE |= {"fetch_tables@home_services": ["snapshot"]}
 # What simulating leaves: tables, and what is true of them.
 SIMULATED = {"simulate_world": ["data/raw/marketplace"]}
 SIMULATED |= {"simulate_accounts": ["data/raw/employers", "data/truth/employers"]}
+SIMULATED |= {"simulate_providers": ["data/raw/home_services", "data/truth/home_services"]}
 
 
 def yaml(path):
@@ -36,22 +39,24 @@ def toml(path):
 
 
 WHOLE = yaml(ROOT / "params.yaml")
-PARAMS, SPEND, ACCOUNTS = (WHOLE[name] for name in ("applications", "account_spend", "accounts"))
+PARAMS = WHOLE["applications"]
+OWN = {section: WHOLE[section] for section in files.OWN_SECTIONS}
 PIPELINE = yaml(ROOT / "dvc.yaml")
 PROJECT = toml(ROOT / "pyproject.toml")["project"]
 PYTHON = SpecifierSet(PROJECT["requires-python"])
 
 HOURLY = WHOLE["hourly"]
-OF_ACCOUNTS = tuple(step for step in files.ACCOUNT_STEPS if step != files.SPEND_STEP)
+OWN_STEPS = tuple(step for steps in files.OWN_SECTIONS.values() for step in steps)
+JUDGED_BY_TRUTH = {"account_alerts", "rating_audit", "satisfaction", "drop_out", "provider_ranks"}
 
 
 def steps_of(application):
     return [*STEPS, *(files.LATER_STEPS if application in HOURLY else ())]
 
 
-def account_steps_of(application):
-    spend = (files.SPEND_STEP,) if application in SPEND else ()
-    return [*spend, *(OF_ACCOUNTS if application in ACCOUNTS else ())]
+def own_steps_of(application):
+    sections = files.OWN_SECTIONS.items()
+    return [step for name, steps in sections if application in OWN[name] for step in steps]
 
 
 def named_in_order(*groups):
@@ -59,11 +64,9 @@ def named_in_order(*groups):
 
 
 STAGES = [(one, step) for one in PARAMS for step in steps_of(one)]
-ACCOUNT_STAGES = [
-    (one, step) for one in named_in_order(SPEND, ACCOUNTS) for step in account_steps_of(one)
-]
-each_stage = pytest.mark.parametrize(("application", "step"), STAGES + ACCOUNT_STAGES)
-each_account_stage = pytest.mark.parametrize(("application", "step"), ACCOUNT_STAGES)
+OWN_STAGES = [(one, step) for one in named_in_order(*OWN.values()) for step in own_steps_of(one)]
+each_stage = pytest.mark.parametrize(("application", "step"), STAGES + OWN_STAGES)
+each_own_stage = pytest.mark.parametrize(("application", "step"), OWN_STAGES)
 
 
 @pytest.fixture(scope="module")
@@ -104,22 +107,27 @@ def test_spend_has_a_section_of_its_own_and_the_other_pages_of_accounts_stand_to
         "build_features",
     ]
     assert notebook.section_place("mine", files.SPEND_STEP) == ["account_spend", "mine"]
-    for step in OF_ACCOUNTS:
-        assert notebook.section_place("mine", step) == ["accounts", "mine", step]
-    assert files.ACCOUNT_STEPS[0] == files.SPEND_STEP
-    for application, section in ACCOUNTS.items():
-        assert list(section) == list(OF_ACCOUNTS), application
-        assert application in SPEND, "briefs need what is expected of the accounts"
+    for name, steps in files.OWN_SECTIONS.items():
+        if name != files.SPEND_STEP:
+            assert all(notebook.section_place("mine", one) == [name, "mine", one] for one in steps)
+            assert all(list(section) == list(steps) for section in OWN[name].values()), name
+    assert set(OWN["accounts"]) <= set(OWN["account_spend"]), "briefs need what is expected"
+
+
+def test_every_section_of_its_own_belongs_to_one_subject():
+    named = [section for sections in files.SUBJECTS.values() for section in sections]
+    assert sorted(named) == sorted(files.OWN_SECTIONS)
+    assert len(set(OWN_STEPS)) == len(OWN_STEPS)
 
 
 def test_there_is_no_step_beside_these(stages):
-    known = [*STEPS, *files.LATER_STEPS, *files.ACCOUNT_STEPS]
+    known = [*STEPS, *files.LATER_STEPS, *OWN_STEPS]
     assert {name.split("@")[0] for name in stages} == {
         *known,
         "index",
         *(name.split("@")[0] for name in BESIDE),
     }
-    wanted = {f"{step}@{application}" for application, step in STAGES + ACCOUNT_STAGES}
+    wanted = {f"{step}@{application}" for application, step in STAGES + OWN_STAGES}
     assert {name for name in stages if name.split("@")[0] in known} == wanted
     assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == set(known)
     assert notebook.known_steps(ROOT) == known
@@ -155,7 +163,7 @@ def test_stage_beside_the_steps_watches_exactly_the_code_that_it_runs(stages, na
 def test_tables_are_fetched_for_every_application_that_reads_a_copy(stages):
     tables = yaml(ROOT / "params.yaml")["tables"]
     sources = {name: [section["build_features"]["source"]] for name, section in PARAMS.items()}
-    for name, step in ACCOUNT_STAGES:
+    for name, step in OWN_STAGES:
         source = notebook.read_section(ROOT, name, step)["source"]
         sources[name] = [*sources.get(name, []), source]
     for application, read in sources.items():
@@ -178,14 +186,14 @@ def test_simulated_tables_are_called_simulated(stages):
     simulated = {name: table["source"] in made for name, table in WHOLE["tables"].items()}
     for application, section in PARAMS.items():
         assert section["build_features"]["simulated"] == simulated.get(application, False)
-    for application, step in ACCOUNT_STAGES:
+    for application, step in OWN_STAGES:
         section = notebook.read_section(ROOT, application, step)
         assert section["simulated"] == simulated.get(application, False)
 
 
 def test_numbers_of_a_simulation_are_those_of_params(stages):
     for name, outs in SIMULATED.items():
-        kind = "deals" if name == "simulate_world" else "accounts"
+        kind = "deals" if name == "simulate_world" else name.removeprefix("simulate_")
         command = stages[name].cmd
         assert f"--{kind} {WHOLE['simulation'][f'{kind}_count']}" in command
         assert f"--seed {WHOLE['simulation']['seed']}" in command
@@ -197,11 +205,11 @@ def test_a_truth_is_read_by_the_page_that_judges_alerts_and_by_no_other(stages):
     tables and watched with them: a company of real tables has none that DVC could wait for."""
     for name, stage in stages.items():
         assert not [path for path in paths(stage.deps) if path.startswith("data/truth")], name
-    for application, step in ACCOUNT_STAGES:
+    for application, step in OWN_STAGES:
         section = notebook.read_section(ROOT, application, step)
-        assert ("truth" in section) == (step == "account_alerts")
+        assert ("truth" in section) == (step in JUDGED_BY_TRUTH)
         if section.get("truth"):
-            assert section["truth"] in SIMULATED["simulate_accounts"]
+            assert section["truth"] in [path for outs in SIMULATED.values() for path in outs]
 
 
 def is_code(name):
@@ -262,7 +270,8 @@ def called(code, modules):
 def test_what_pages_of_accounts_hand_over_is_seen_by_these_tests():
     """Else the test above would hold of nothing."""
     codes = {
-        step: imports.code_of(ROOT / "notebooks" / f"{step}.ipynb") for step in files.ACCOUNT_STEPS
+        step: imports.code_of(ROOT / "notebooks" / f"{step}.ipynb")
+        for step in files.steps_about("companies")
     }
     read = {step: named_in(code, "x") | handed_over(code, "x") for step, code in codes.items()}
     assert read == {
@@ -281,28 +290,28 @@ def test_what_pages_of_accounts_hand_over_is_seen_by_these_tests():
     }
 
 
-@each_account_stage
+@each_own_stage
 def test_a_page_of_accounts_depends_on_the_tables_that_it_reads(stages, application, step):
     source = notebook.read_section(ROOT, application, step)["source"]
     assert source in paths(stages[f"{step}@{application}"].deps)
 
 
-@each_account_stage
+@each_own_stage
 def test_pages_of_accounts_follow_each_other(stages, application, step):
     maker = {
         path: one
-        for one in account_steps_of(application)
+        for one in own_steps_of(application)
         for path in paths(stages[f"{one}@{application}"].outs)
     }
-    place = files.ACCOUNT_STEPS.index(step)
+    place = OWN_STEPS.index(step)
     needed = {maker.get(path) for path in paths(stages[f"{step}@{application}"].deps)}
-    assert needed - {None} <= set(files.ACCOUNT_STEPS[:place])
+    assert needed - {None} <= set(OWN_STEPS[:place])
 
 
 @each_stage
 def test_every_page_that_shows_a_header_depends_on_the_facts_in_it(stages, application, step):
     """The header of each page names data version and date: of build_features, or of its own."""
-    first = step if step in files.ACCOUNT_STEPS else "build_features"
+    first = step if step in OWN_STEPS else "build_features"
     facts = f"metrics/{application}/{first}.json"
     stage = stages[f"{step}@{application}"]
     assert facts in paths(stage.deps) or facts in paths(stage.outs)
@@ -333,7 +342,7 @@ def test_applications_do_not_depend_on_each_other(stages):
     for name, stage in stages.items():
         if name.startswith("simulate_"):
             continue  # makes the tables of one, for nobody in particular
-        for other in named_in_order(PARAMS, SPEND, ACCOUNTS):
+        for other in named_in_order(PARAMS, *OWN.values()):
             if name != "index" and not name.endswith(f"@{other}"):
                 assert not [p for p in paths(stage.deps) if p.split("/")[1:2] == [other]]
 
@@ -363,7 +372,7 @@ def test_every_model_that_is_declared_is_made_by_a_stage(stages):
 
 def test_first_page_watches_all_that_it_shows(stages):
     assert {"metrics", "notebooks", "src/tierwise"} <= set(paths(stages["index"].deps))
-    assert watched_params(stages["index"]) == {"applications", "account_spend", "accounts"}
+    assert watched_params(stages["index"]) == {"applications", *files.OWN_SECTIONS}
     assert paths(stages["index"].outs) == ["reports/index.html"]
 
 
@@ -379,21 +388,23 @@ def test_shares_in_params_are_shares_and_names_end_in_units():
         "_p",
         "_loss",
         "_factor",
+        *("_points", "_weeks", "_minutes", "_visits", "_ratings", "_chance", "_rank", "_threshold"),
     )
+    pure = {"tier_shares", "stretch", "memory"}  # times a gap, and a share of weight: no unit
 
     def numbers(value, name=""):
         if isinstance(value, dict):
             for key, item in value.items():
-                if key != "words":  # sentences, some of them for a number
+                if key not in ("words", "given", "given_weights"):  # by action or number
                     yield from numbers(item, name if name == "tier_shares" else key)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             yield name, value
 
-    sections = [*PARAMS.values(), *SPEND.values(), *ACCOUNTS.values()]
+    sections = [*PARAMS.values(), *(one for section in OWN.values() for one in section.values())]
     found = [pair for section in sections for pair in numbers(section)]
     assert len(found) > 10
     for name, value in found:
-        assert name == "tier_shares" or name.endswith(units), name
+        assert name in pure or name.endswith(units), name
         if name.endswith(("_share", "_shares")):
             assert 0 <= value <= 1, name
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from tierwise import imports, index, plots, render, report
-from tierwise.files import ACCOUNT_STEPS, STEPS, InputError, write_json
+from tierwise.files import STEPS, InputError, steps_about, write_json
 from tierwise.render import TEMPLATE
 
+COMPANY_STEPS = steps_about("companies")
 HOSTILE = "<script>alert('x')</script>&\""
 
 
@@ -194,7 +195,7 @@ def companies(root):
         + "account_spend: {employers: {}, shop: {}}\naccounts: {employers: {}, later: {}}\n"
     )
     told = {"data_version": "fedcba9876543210", "data_until": "2026-06-30T09:00:00"}
-    for step in ACCOUNT_STEPS[:-1]:
+    for step in COMPANY_STEPS[:-1]:
         figures = told | {"simulated": True, "sentence": f"What {step} says. {HOSTILE}"}
         write_json(root / f"metrics/employers/{step}.json", figures)
     figures = told | {"simulated": False, "sentence": "A shop’s order is better."}
@@ -205,16 +206,16 @@ def companies(root):
 def test_first_page_shows_applications_about_accounts_after_the_others(companies):
     found = cards(companies)
     assert list(found)[4:] == ["employers", "shop", "later"]
-    assert index.account_applications(companies) == ["employers", "shop", "later"]
+    assert index.applications_of(companies, "companies") == ["employers", "shop", "later"]
     assert "<h2>Employers: companies and people</h2>" in found["employers"]
 
 
 def test_each_page_of_accounts_that_ran_is_linked_with_what_it_says(companies):
     found = cards(companies)
     links = {name: re.findall(r'href="(.*?)"', found[name]) for name in ("employers", "shop")}
-    assert links["employers"] == [f"employers/{step}.html" for step in ACCOUNT_STEPS[:-1]]
+    assert links["employers"] == [f"employers/{step}.html" for step in COMPANY_STEPS[:-1]]
     assert links["shop"] == ["shop/account_spend.html"]
-    for step in ACCOUNT_STEPS[:-1]:
+    for step in COMPANY_STEPS[:-1]:
         assert f"What {step} says. &lt;script&gt;" in found["employers"]
     assert "A shop’s order is better." in found["shop"]
     for name in ("employers", "shop"):
@@ -236,24 +237,24 @@ def test_an_application_about_accounts_that_did_not_run_says_what_to_run(compani
     assert "Not run yet. Run <code>dvc repro account_spend@later</code>." in card
     assert "href" not in card
     assert "Data up to" not in card
-    told = index.of_accounts(companies, "later")
+    told = index.of_subject(companies, "later", "companies")
     assert told["pages"] == []
     assert (told["data_until"], told["data_version"]) == (report.MISSING, report.MISSING)
 
 
 def test_groups_that_are_empty_or_absent_have_no_application(root):
-    assert index.account_applications(root) == []
+    assert index.applications_of(root, "companies") == []
     with (root / "params.yaml").open("a") as file:
         file.write("account_spend:\naccounts: {}\n")
-    assert index.account_applications(root) == []
+    assert index.applications_of(root, "companies") == []
 
 
 def test_header_of_a_page_of_accounts_has_its_own_facts_and_the_pages_beside_it(companies):
     (companies / "notebooks/account_spend.ipynb").write_text('{"cells": []}')
     (companies / "notebooks/validate_tiers.ipynb").write_text('{"cells": []}')
-    every = [*STEPS, *ACCOUNT_STEPS]
+    every = [*STEPS, *COMPANY_STEPS]
     told = render.describe(companies, "employers", "account_spend", every)
-    assert told["steps"] == list(ACCOUNT_STEPS)
+    assert told["steps"] == list(COMPANY_STEPS)
     assert (told["data_version"], told["data_until"]) == ("fedcba9876", "2026-06-30")
     assert told["simulated"] is True
     assert render.describe(companies, "shop", "account_spend", every)["simulated"] is False

@@ -11,6 +11,9 @@ import pytest
 
 from crm import small_world as crm_world
 from small_accounts import small_accounts
+from small_customers import small_customers
+from small_providers import small_providers
+from small_referrals import small_referrals
 from tierwise import refusals, tables
 from tierwise.files import InputError
 
@@ -19,7 +22,8 @@ each = pytest.mark.parametrize("name", tables.CONTRACTS)
 
 
 def small_world():
-    return crm_world() | small_accounts()
+    first = crm_world() | small_accounts() | small_providers()
+    return first | small_customers() | small_referrals()
 
 
 def message(name, frame):

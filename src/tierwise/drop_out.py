@@ -14,12 +14,12 @@ chance of having stopped, given the silence, stands for the outcome (Louis, J. R
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
-from scipy.special import digamma, expit
+from scipy.special import digamma
 
 from tierwise.last_visits import Sums, summed
 from tierwise.repeat_buying import log_purchases
@@ -30,7 +30,8 @@ LOG_WEIGHTS = np.log(WEIGHTS / np.sqrt(2 * np.pi)) + NODES**2 / 2
 FINE = np.linspace(-6.0, 6.0, 97)  # nodes of quantiles, in standard deviations from the mode
 NEWTON_STEPS = 30
 LOG_BOUND = 12.0  # of log odds and logarithms
-LEAST_SPREAD = -5.0  # log of the least s: with less, providers are alike
+LEAST_SPREAD, MOST_SPREAD = -5.0, 2.0  # of log s: with less, providers are alike
+FAR = 340.0  # of log odds: the product of two exponentials is still a number
 STEP = 1e-3  # of the differences that give the information
 LEAST_VISITS = 15.0  # effective ones, before a figure is shown
 EARLY, TOLD = "too early to say", "told"
@@ -71,6 +72,9 @@ def fit(visits: pd.DataFrame, until_days: float, merge_days: float = MERGE_DAYS)
     Raises InputError where a column is missing or too few customers came again.
     """
     sums = summed(visits, until_days, merge_days)
+    # Columns are read one at a time, again and again.
+    cells, last = np.asfortranarray(sums.cells), np.asfortranarray(sums.last)
+    sums = replace(sums, cells=cells, last=last)
     modes = np.zeros(len(sums.providers))
 
     def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
@@ -82,7 +86,7 @@ def fit(visits: pd.DataFrame, until_days: float, merge_days: float = MERGE_DAYS)
 
     start = started(sums)
     bounds = [(-LOG_BOUND, LOG_BOUND)] * len(start)
-    bounds[-3] = (LEAST_SPREAD, 2.0)
+    bounds[-3] = (LEAST_SPREAD, MOST_SPREAD)
     fine = {"ftol": 1e-13, "gtol": 1e-7, "maxiter": 300}
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=fine)
     curve = information(lambda at: loss(at)[1] * len(sums.last), found.x)
@@ -99,7 +103,9 @@ def started(sums: Sums) -> np.ndarray:
 
 
 def unpacked(at: np.ndarray) -> Parameters:
-    spread, r, alpha = (float(one) for one in np.exp(at[-3:]))
+    # Where the data tell nothing, one standard deviation can lie far outside the bounds of the fit.
+    least, most = [LEAST_SPREAD - 1, -30.0, -30.0], [MOST_SPREAD + 1, 30.0, 30.0]
+    spread, r, alpha = (float(one) for one in np.exp(np.clip(at[-3:], least, most)))
     return Parameters(at[:-3], spread, Rhythm(r, alpha))
 
 
@@ -114,16 +120,23 @@ def silence_of(sums: Sums, rhythm: Rhythm) -> np.ndarray:
     return silence_chance(rhythm, sums.later_visits, sums.t_x_days, sums.age_days)
 
 
+def odds_of(rows: np.ndarray, offsets: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Odds that each visit (provider, kind) was the last one; few exponentials, for all of them."""
+    odds = np.exp(np.clip(offsets, -FAR, FAR))[rows[:, 1]]
+    odds *= np.exp(np.clip(u, -FAR, FAR))[rows[:, 0]]
+    return odds
+
+
 def log_likelihoods(
     sums: Sums, offsets: np.ndarray, silence: np.ndarray, u: np.ndarray
 ) -> np.ndarray:
     """Of each provider's visits at its effect u, shape (n_providers,); offsets: of each kind."""
-    stays = -np.logaddexp(0, offsets[sums.cells[:, 1]] + u[sums.cells[:, 0]])
-    d = expit(offsets[sums.last[:, 1]] + u[sums.last[:, 0]])
-    silent = np.log(np.maximum(d + (1 - d) * silence, 1e-300))
+    went_on = np.log1p(odds_of(sums.cells, offsets, u)) * sums.cells[:, 2]
+    odds = odds_of(sums.last, offsets, u)
+    silent = np.log(np.maximum((odds + silence) / (1 + odds), 1e-300))
     width = len(u)
-    total = np.bincount(sums.cells[:, 0], sums.cells[:, 2] * stays, minlength=width)
-    return total + np.bincount(sums.last[:, 0], silent, minlength=width)
+    total = np.bincount(sums.last[:, 0], silent, minlength=width)
+    return total - np.bincount(sums.cells[:, 0], went_on, minlength=width)
 
 
 def slopes(
@@ -131,11 +144,13 @@ def slopes(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Slope, information, and d (1 - d) summed over visits, of each provider at u."""
     width = len(u)
-    d = expit(offsets[sums.cells[:, 1]] + u[sums.cells[:, 0]])
+    odds = odds_of(sums.cells, offsets, u)
+    d = odds / (1 + odds)
     slope = -np.bincount(sums.cells[:, 0], sums.cells[:, 2] * d, minlength=width)
     full = np.bincount(sums.cells[:, 0], sums.cells[:, 2] * d * (1 - d), minlength=width)
-    d = expit(offsets[sums.last[:, 1]] + u[sums.last[:, 0]])
-    stopped = chance_stopped(d, silence)
+    odds = odds_of(sums.last, offsets, u)
+    d = odds / (1 + odds)
+    stopped = odds / np.maximum(odds + silence, 1e-300)
     slope += np.bincount(sums.last[:, 0], stopped - d, minlength=width)
     full += np.bincount(sums.last[:, 0], d * (1 - d), minlength=width)
     hidden = np.bincount(sums.last[:, 0], stopped * (1 - stopped), minlength=width)
@@ -192,12 +207,13 @@ def gradient(sums: Sums, parameters: Parameters, posterior: Posterior) -> np.nda
         u = posterior.mode + posterior.scale * node
         chance = np.exp(posterior.log_chance[:, place])
         squares += float(chance @ u**2)
-        d = expit(offsets[sums.cells[:, 1]] + u[sums.cells[:, 0]])
+        odds = odds_of(sums.cells, offsets, u)
         weight = chance[sums.cells[:, 0]] * sums.cells[:, 2]
-        by_kind -= np.bincount(sums.cells[:, 1], weight * d, minlength=len(offsets))
-        d = expit(offsets[sums.last[:, 1]] + u[sums.last[:, 0]])
-        weight, now = chance[sums.last[:, 0]], chance_stopped(d, silence)
-        by_kind += np.bincount(sums.last[:, 1], weight * (now - d), minlength=len(offsets))
+        by_kind -= np.bincount(sums.cells[:, 1], weight * (odds / (1 + odds)), len(offsets))
+        odds = odds_of(sums.last, offsets, u)
+        weight, now = chance[sums.last[:, 0]], odds / np.maximum(odds + silence, 1e-300)
+        more = weight * (now - odds / (1 + odds))
+        by_kind += np.bincount(sums.last[:, 1], more, len(offsets))
         stopped += weight * now
     of_spread = squares / parameters.spread**2 - len(sums.providers)
     return np.concatenate(

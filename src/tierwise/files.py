@@ -23,12 +23,14 @@ STEPS = (
 )
 LATER_STEPS = ("watch_outcomes",)  # of applications that are scored hour by hour
 SPEND_STEP = "account_spend"
-# Of the applications below `accounts:`; the first one stands below a section of its own, since a
-# plain file of orders has no other.
-ACCOUNT_STEPS = (
-    SPEND_STEP,
-    *("decision_makers", "relationship_paths", "account_brief", "account_alerts"),
-)
+# Pages whose outcome is not won or lost stand below sections of their own in params.yaml.
+OWN_SECTIONS = {
+    SPEND_STEP: (SPEND_STEP,),  # alone, since a plain file of orders has no other page
+    "accounts": ("decision_makers", "relationship_paths", "account_brief", "account_alerts"),
+    "providers": ("rating_audit", "satisfaction", "drop_out", "provider_ranks", "provider_card"),
+}
+# Which sections tell of the same; one card each on the first page.
+SUBJECTS = {"companies": (SPEND_STEP, "accounts"), "providers": ("providers",)}
 
 
 class InputError(ValueError):
@@ -52,6 +54,16 @@ def project_root(start: Path | None = None) -> Path:
         f"No folder above {here} holds params.yaml and dvc.yaml. "
         "Run the command inside a clone of tierwise."
     )
+
+
+def steps_about(subject: str) -> tuple[str, ...]:
+    """The steps of all sections that tell of a subject, in order."""
+    return tuple(step for section in SUBJECTS[subject] for step in OWN_SECTIONS[section])
+
+
+def section_of(step: str) -> str:
+    """The section of params.yaml below which a step's applications stand."""
+    return next((name for name, steps in OWN_SECTIONS.items() if step in steps), "applications")
 
 
 def params(root: Path) -> dict[str, Any]:

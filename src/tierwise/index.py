@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tierwise.files import (
-    ACCOUNT_STEPS,
     LATER_STEPS,
-    SPEND_STEP,
     STEPS,
+    SUBJECTS,
     params,
     read_json,
+    steps_about,
     write_text,
 )
 from tierwise.imports import code_version, everything
@@ -21,6 +21,7 @@ from tierwise.render import TEMPLATE, spoken, typeset
 from tierwise.report import MISSING, VERDICTS, format_value
 
 Figure = dict[str, str]
+TITLES = {"companies": "companies and people", "providers": "who serves well"}
 
 
 def write_index(root: Path) -> Path:
@@ -34,7 +35,11 @@ def write_index(root: Path) -> Path:
     steps = [name for name in known_steps(root) if name in STEPS]
     page = environment.get_template("overview.html").render(
         applications=[describe(root, name) for name in read_params(root)],
-        accounts=[of_accounts(root, name) for name in account_applications(root)],
+        subjects=[
+            of_subject(root, name, subject)
+            for subject in SUBJECTS
+            for name in applications_of(root, subject)
+        ],
         steps=steps,
         code_version=code_version(everything(root / "notebooks")),
         css=(TEMPLATE / "report.css").read_text(encoding="utf-8"),
@@ -66,22 +71,25 @@ def describe(root: Path, application: str) -> dict[str, Any]:
     }
 
 
-def account_applications(root: Path) -> list[str]:
-    """Names below `account_spend:` and `accounts:` in params.yaml, in their order."""
+def applications_of(root: Path, subject: str) -> list[str]:
+    """Names below the sections of params.yaml that tell of a subject, in their order."""
     found = params(root)
     return list(
-        dict.fromkeys(name for g in (SPEND_STEP, "accounts") for name in found.get(g) or {})
+        dict.fromkeys(name for section in SUBJECTS[subject] for name in found.get(section) or {})
     )
 
 
-def of_accounts(root: Path, application: str) -> dict[str, Any]:
-    """What the card of an application about accounts shows: a sentence for each page that ran."""
-    told = {step: _read(root, application, step) for step in ACCOUNT_STEPS}
+def of_subject(root: Path, application: str, subject: str) -> dict[str, Any]:
+    """What the card of one subject of an application shows: a sentence for each page that ran."""
+    steps = steps_about(subject)
+    told = {step: _read(root, application, step) for step in steps}
     there = {step: result for step, result in told.items() if result}
     any_one: dict[str, Any] = next(iter(there.values()), {})
     return {
         "name": application,
-        "title": spoken(application),
+        "subject": subject,
+        "first_step": steps[0],
+        "title": f"{spoken(application)}: {TITLES[subject]}",
         "simulated": bool(any_one.get("simulated")),
         "pages": [
             {"step": step, "sentence": result.get("sentence") or ""}

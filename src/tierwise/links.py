@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tierwise.refusals import EXAMPLES_COUNT, Failure, example, refusal
-from tierwise.tables import COPIES_ALLOWED, CRM, KEYS, REFERENCES, Names, owner_of
+from tierwise.tables import COPIES_ALLOWED, CRM, KEYS, Names, owner_of, references
 
 
 def check(connection: duckdb.DuckDBPyConnection, now: pd.Timestamp, names: Names = CRM) -> None:
@@ -18,10 +18,11 @@ def check(connection: duckdb.DuckDBPyConnection, now: pd.Timestamp, names: Names
     A row that was learned of more than a day after `now` (UTC) is refused too: a clock or a typing
     mistake, that would make others look old.
     """
+    to = references(names)
     for name in names:
         found = future(connection, name, now)
         found += [] if name in COPIES_ALLOWED else repeated(connection, name)
-        found += unknown(connection, name) if name in REFERENCES else []
+        found += unknown(connection, name, *to[name]) if name in to else []
         if found:
             raise refusal(name, found)
     if "deal_changes" in names and (found := strange_merges(connection) or cycles(connection)):
@@ -60,9 +61,10 @@ def repeated(connection: duckdb.DuckDBPyConnection, name: str) -> list[Failure]:
     return [Failure(keys, "each key must be there once", int(rows["rows_count"].sum()), examples)]
 
 
-def unknown(connection: duckdb.DuckDBPyConnection, name: str) -> list[Failure]:
+def unknown(
+    connection: duckdb.DuckDBPyConnection, name: str, column: str, other: str
+) -> list[Failure]:
     """Rows that refer to something which its own table does not have."""
-    column, other = REFERENCES[name]
     where = (
         f"FROM staged.{name} AS row ANTI JOIN staged.{other} AS other "
         f"ON row.{column} = other.{column} WHERE row.{column} IS NOT NULL"

@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from tierwise.files import (
-    ACCOUNT_STEPS,
     LATER_STEPS,
     SPEND_STEP,
     STEPS,
+    SUBJECTS,
     InputError,
     params,
     project_root,
+    section_of,
+    steps_about,
     write_text,
 )
 
@@ -65,7 +67,8 @@ def run(step: str, application: str) -> Path:
 def known_steps(root: Path) -> list[str]:
     """Names in notebooks/, those of the pipeline first and in its order."""
     names = sorted(path.stem for path in (root / "notebooks").glob("*.ipynb"))
-    order = [*STEPS, *LATER_STEPS, *ACCOUNT_STEPS]
+    others = [step for subject in SUBJECTS for step in steps_about(subject)]
+    order = [*STEPS, *LATER_STEPS, *others]
     return [name for name in order if name in names] + [n for n in names if n not in order]
 
 
@@ -105,9 +108,8 @@ def read_section(root: Path, application: str, step: str) -> dict[str, Any]:
 
 def section_place(application: str, step: str) -> list[str]:
     """Names from the top of params.yaml to the parameters of a step."""
-    if step == SPEND_STEP:
-        return [step, application]
-    return ["accounts" if step in ACCOUNT_STEPS else "applications", application, step]
+    section = section_of(step)
+    return [section, application] if section == SPEND_STEP else [section, application, step]
 
 
 def _unknown(kind: str, name: str, known: list[str], source: str) -> str:

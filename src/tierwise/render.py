@@ -10,7 +10,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tierwise.files import ACCOUNT_STEPS, SPEND_STEP, STEPS, params, read_json
+from tierwise.files import (
+    OWN_SECTIONS,
+    STEPS,
+    SUBJECTS,
+    params,
+    read_json,
+    section_of,
+)
 from tierwise.imports import code_version, watched
 
 TEMPLATE = Path(__file__).parent / "template"
@@ -35,11 +42,11 @@ def html(notebook: Any, root: Path) -> str:
 
 def describe(root: Path, application: str, step: str, steps: list[str]) -> dict[str, Any]:
     """What the report's header and footer say."""
-    of_accounts = step in ACCOUNT_STEPS
-    first = step if of_accounts else "build_features"
+    own = section_of(step) in OWN_SECTIONS
+    first = step if own else "build_features"
     path = root / "metrics" / application / f"{first}.json"
     facts = read_json(path) if path.is_file() else {}
-    way = account_pages(root, application) if of_accounts else STEPS
+    way = pages_beside(root, application, step) if own else STEPS
     return {
         "application": application,
         "step": step,
@@ -51,15 +58,12 @@ def describe(root: Path, application: str, step: str, steps: list[str]) -> dict[
     }
 
 
-def account_pages(root: Path, application: str) -> tuple[str, ...]:
-    """The pages about accounts that this application has: a plain file of orders has the first."""
-    groups = [SPEND_STEP if step == SPEND_STEP else "accounts" for step in ACCOUNT_STEPS]
+def pages_beside(root: Path, application: str, step: str) -> tuple[str, ...]:
+    """The pages of the same subject that this application has, in order."""
     told = params(root)
-    return tuple(
-        step
-        for step, group in zip(ACCOUNT_STEPS, groups, strict=True)
-        if application in (told.get(group) or {})
-    )
+    subject = next(one for one in SUBJECTS.values() if section_of(step) in one)
+    there = [section for section in subject if application in (told.get(section) or {})]
+    return tuple(step for section in there for step in OWN_SECTIONS[section])
 
 
 def canonical(notebook: Any, root: Path) -> Any:

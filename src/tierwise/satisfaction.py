@@ -62,6 +62,7 @@ class Quality:
 class Design:
     """Visits of customers who know two providers or more, as codes, and what is left of them."""
 
+    connected: np.ndarray  # of all visits, those meant
     customer: np.ndarray
     provider: np.ndarray
     pairs: sparse.csr_array  # visits of (customer, provider)
@@ -95,13 +96,13 @@ def quality(visits: pd.DataFrame, level: float = LEVEL, seed: int = SEED) -> Qua
     if not np.isfinite(y).all():
         count = int((~np.isfinite(y)).sum())
         raise InputError(f"{count:,} visits have no score. Leave out visits not yet over.")
-    connected = connected_visits(customer, provider)
-    design = made(customer, provider, y, connected, len(names))
+    pairs = known_pairs(customer, provider)
+    design = made(customer, provider, y, pairs)
     rng = np.random.default_rng(seed)
     spectrum = spectrum_of(design, rng)
     noise, ratio, likelihood_ratio = variances(design, spectrum)
     found, sd = solved(design, noise, ratio, rng)
-    table = described(customer, provider, y, connected, len(names))
+    table = described(provider, y, pairs, design.connected)
     wide = norm.ppf((1 + level) / 2) * sd
     table = table.assign(quality=found, sd=sd, low=found - wide, high=found + wide)
     gained = noise / sd**2 - 1 / ratio
@@ -114,34 +115,32 @@ def quality(visits: pd.DataFrame, level: float = LEVEL, seed: int = SEED) -> Qua
     return Quality(table, root, root * float(np.sqrt(ratio)), likelihood_ratio)
 
 
-def connected_visits(customer: np.ndarray, provider: np.ndarray) -> np.ndarray:
-    """Whether each visit is by a customer who knows two providers or more. Raises InputError."""
-    order = np.lexsort((provider, customer))
-    changes = (np.diff(customer[order]) == 0) & (np.diff(provider[order]) != 0)
-    several = np.zeros(customer.max(initial=-1) + 1, dtype=bool)
-    several[customer[order][1:][changes]] = True
+def known_pairs(customer: np.ndarray, provider: np.ndarray) -> sparse.csr_array:
+    """Visits of (customer, provider), shape (n_customers, n_providers), from codes."""
+    shape = (customer.max(initial=-1) + 1, provider.max(initial=-1) + 1)
+    return sparse.coo_array((np.ones(len(customer)), (customer, provider)), shape=shape).tocsr()
+
+
+def made(
+    customer: np.ndarray, provider: np.ndarray, y: np.ndarray, pairs: sparse.csr_array
+) -> Design:
+    """The design; provider codes keep their numbers. Raises InputError, see quality."""
+    several = np.diff(pairs.indptr) > 1
     if not several.any():
         raise InputError(
             f"None of {len(several):,} customers knows two providers, so that generous customers "
             "and good providers cannot be told apart. Give a longer time."
         )
-    return several[customer]
-
-
-def made(
-    customer: np.ndarray, provider: np.ndarray, y: np.ndarray, connected: np.ndarray, width: int
-) -> Design:
-    """The design; provider codes keep their numbers, of which there are `width`."""
     counts = np.bincount(customer)
     within = y - (np.bincount(customer, y) / counts)[customer]
-    kept, _ = pd.factorize(customer[connected])
+    connected, width = several[customer], pairs.shape[1]
     given = provider[connected]
-    shape = (int(kept.max()) + 1, width)
-    pairs = sparse.coo_array((np.ones(len(kept)), (kept, given)), shape=shape).tocsr()
+    kept = (np.cumsum(several) - 1)[customer[connected]]
     return Design(
+        connected,
         kept,
         given,
-        pairs,
+        pairs[several],
         np.bincount(kept).astype("float64"),
         np.bincount(given, minlength=width).astype("float64"),
         np.bincount(given, within[connected], minlength=width),
@@ -178,19 +177,20 @@ def spectrum_of(design: Design, rng: np.random.Generator) -> Spectrum:
 def lanczos(design: Design, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights with sum(weights f(nodes)) = start' f(D'MD) start, orthogonal all along."""
     length = float(np.linalg.norm(start))
-    basis = [start / length]
+    basis = np.empty((min(STEPS_COUNT, len(start)) + 1, len(start)))
+    basis[0] = start / length
     diagonal, beside = [], []
-    for _ in range(min(STEPS_COUNT, len(start))):
-        step = times(design, basis[-1])
-        diagonal.append(float(step @ basis[-1]))
-        known = np.array(basis)
+    for place in range(len(basis) - 1):
+        step = times(design, basis[place])
+        diagonal.append(float(step @ basis[place]))
+        known = basis[: place + 1]
         for _ in range(2):
             step = step - known.T @ (known @ step)
         size = float(np.linalg.norm(step))
         if size < TOLERANCE:
             break
         beside.append(size)
-        basis.append(step / size)
+        basis[place + 1] = step / size
     values, vectors = linalg.eigh_tridiagonal(diagonal, beside[: len(diagonal) - 1])
     return np.maximum(values, 0.0), length**2 * vectors[0] ** 2
 
@@ -282,15 +282,15 @@ def islands(design: Design) -> np.ndarray:
 
 
 def described(
-    customer: np.ndarray, provider: np.ndarray, y: np.ndarray, connected: np.ndarray, width: int
+    provider: np.ndarray, y: np.ndarray, pairs: sparse.csr_array, connected: np.ndarray
 ) -> pd.DataFrame:
     """What was counted, one row per provider code."""
+    width = pairs.shape[1]
     visits = np.bincount(provider, minlength=width)
-    pairs = np.unique(customer.astype("int64") * width + provider) % width
     known = np.bincount(provider[connected], minlength=width)
     columns = {
         "visit_count": visits,
-        "customer_count": np.bincount(pairs, minlength=width),
+        "customer_count": np.bincount(pairs.indices, minlength=width),
         "connected_count": known,
         "connected_share": known / visits,
         "raw_mean": np.bincount(provider, y, minlength=width) / visits,

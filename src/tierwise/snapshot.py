@@ -7,7 +7,8 @@
 
 data_until is the latest known_at of deal_changes: outcomes are recorded there, so nothing later can
 be judged, whatever the other tables know. A known_at after the fetch itself is refused. The tables
-of accounts lie beside snapshot.json as a whole, and data_until is the latest known_at of all.
+of accounts, providers, customers and referrals lie beside snapshot.json as a whole, and data_until
+is the latest known_at of all.
 
 deal_changes and activities have the organization_id of their deal. Rows are in one total order
 (owner, known_at, occurred_at, key, then every other column), and a copy of a message is dropped:
@@ -33,9 +34,21 @@ from tqdm import tqdm
 from tierwise import links, refusals, sources, whole_folders
 from tierwise.casts import described, quoted, to_frame
 from tierwise.files import InputError, read_json, write_json
-from tierwise.tables import ACCOUNTS, CRM, KEYS, PART, Names, kept, owner_of
+from tierwise.tables import (
+    ACCOUNTS,
+    CRM,
+    CUSTOMERS,
+    KEYS,
+    PART,
+    PROVIDERS,
+    REFERRALS,
+    Names,
+    kept,
+    owner_of,
+)
 
-WHOLE = ("persons", "users", *ACCOUNTS)  # not in partitions
+# not in partitions
+WHOLE = ("persons", "users", *ACCOUNTS, *PROVIDERS, *CUSTOMERS, *REFERRALS)
 OF_A_DEAL = ("deal_changes", "activities")
 LATE = pd.Timedelta(hours=1)  # known later than this after it occurred: not learned at once
 ROWS_IN_A_GROUP = 262_144
@@ -54,7 +67,7 @@ def fetch(
     """Copy the tables of `source` into the snapshot `folder`; returns what snapshot.json says.
 
     partition_rows_count: rows of all tables together in one partition, on average.
-    names: which tables, a set of `tables.SETS`; those of accounts are in no partition.
+    names: which tables, a set of `tables.SETS`; only those of a CRM are in partitions.
     now: the time of the fetch in UTC, if not that of the clock; nothing is known a day after it.
     read_until: since when the source may have news, UTC, where that is known; snapshot.json keeps
     it. Raises InputError with one message when anything is wrong; an earlier snapshot then stays

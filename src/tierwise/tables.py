@@ -1,7 +1,7 @@
 """All tables: what each column holds, in which unit, and when it is known.
 
-One pandera contract per table, in `crm_tables` and `account_tables`; data/README.md is generated
-from them. Two times matter:
+One pandera contract per table, in `crm_tables`, `account_tables`, `provider_tables`,
+`customer_tables` and `referral_tables`; data/README.md is generated from them. Two times matter:
 
     occurred_at    when it happened
     known_at       when we learned of it; only this one decides what was known
@@ -22,7 +22,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from tierwise import account_tables, crm_tables, refusals
+from tierwise import (
+    account_tables,
+    crm_tables,
+    customer_tables,
+    provider_tables,
+    referral_tables,
+    refusals,
+)
 from tierwise.contracts import TIME
 from tierwise.crm_tables import ACTIVITY_TYPES, FIELDS, STATUSES
 from tierwise.files import InputError
@@ -32,16 +39,26 @@ __all__ = ["ACTIVITY_TYPES", "FIELDS", "STATUSES", "TIME"]
 Names = tuple[str, ...]
 CRM: Names = tuple(crm_tables.CONTRACTS)
 ACCOUNTS: Names = tuple(account_tables.CONTRACTS)
-SETS = {"crm": CRM, "accounts": ACCOUNTS}  # tables that are read together, by name
-CONTRACTS = crm_tables.CONTRACTS | account_tables.CONTRACTS
+PROVIDERS: Names = tuple(provider_tables.CONTRACTS)
+CUSTOMERS: Names = tuple(customer_tables.CONTRACTS)
+REFERRALS: Names = tuple(referral_tables.CONTRACTS)
+# tables that are read together, by name
+SETS = {"crm": CRM, "accounts": ACCOUNTS, "providers": PROVIDERS, "customers": CUSTOMERS}
+SETS |= {"referrals": REFERRALS}
+FAMILIES = (crm_tables, account_tables, provider_tables, customer_tables, referral_tables)
+CONTRACTS = {name: one for family in FAMILIES for name, one in family.CONTRACTS.items()}
 # What tells the rows of a table apart; a second row with the same key is a copy of the first.
-KEYS = crm_tables.KEYS | account_tables.KEYS
+KEYS = {name: key for family in FAMILIES for name, key in family.KEYS.items()}
 # Copies of a message are the normal case in these; elsewhere a second row with the key is an error.
-COPIES_ALLOWED = (*crm_tables.COPIES_ALLOWED, *account_tables.COPIES_ALLOWED)
-# table -> column that must be found in another table's column of the same name
-REFERENCES = crm_tables.REFERENCES | account_tables.REFERENCES
-NEVER_EMPTY = (*crm_tables.NEVER_EMPTY, *account_tables.NEVER_EMPTY)
-OWNERS = ("organization_id", "deal_id", "user_id", "account_id", "from_id", "person_id")
+COPIES_ALLOWED = tuple(name for family in FAMILIES for name in family.COPIES_ALLOWED)
+# table -> column that must be found in another table's column of the same name; purchases are of
+# people in one set and of members in another, so it is asked by set, see `references`
+REFERENCES = {name: to for family in FAMILIES for name, to in family.REFERENCES.items()}
+NEVER_EMPTY = tuple(name for family in FAMILIES for name in family.NEVER_EMPTY)
+OWNERS = (
+    *("organization_id", "deal_id", "user_id", "account_id", "from_id", "person_id"),
+    *("provider_id", "link_id"),
+)
 # Columns of a contract that must be readable, but that a snapshot leaves out.
 NOT_KEPT = {"events": ["properties"]}
 PART = "tierwise_part"  # the column by which a snapshot's rows are scattered
@@ -53,6 +70,12 @@ RESERVED = (PART, "as_of", "outcome", "outcome_known_at", "span", "entity_id", "
 def kept(name: str) -> pa.DataFrameSchema:
     """The contract of a table in a snapshot."""
     return CONTRACTS[name].remove_columns(NOT_KEPT.get(name, []))
+
+
+def references(names: Names) -> dict[str, tuple[str, str]]:
+    """table -> (column, table in which it must be found), among tables that are read together."""
+    within = [family for family in FAMILIES if set(family.CONTRACTS) <= set(names)]
+    return {name: to for family in within for name, to in family.REFERENCES.items()}
 
 
 def owner_of(name: str) -> str:

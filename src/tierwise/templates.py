@@ -1,8 +1,13 @@
 """Templates of pages that are handed out: names from data are always escaped."""
 
+import base64
+import hashlib
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+SHARED_STYLE = Path(__file__).parent / "template" / "handed_out.css"
 
 
 def environment(folder: Path) -> Environment:
@@ -14,3 +19,12 @@ def environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def style(own: Path) -> dict[str, str]:
+    """`style`, the sheet that all such pages share and the page's own one after it, and
+    `style_digest`, by which the page's policy knows it: no other style holds."""
+    sheets = [path.read_text(encoding="utf-8") for path in (SHARED_STYLE, own)]
+    text = "\n" + "".join(sheets)
+    digest = hashlib.sha256(text.encode()).digest()
+    return {"style": Markup(text), "style_digest": base64.b64encode(digest).decode()}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tierwise import json_archive
 from tierwise.briefs import page as brief_page
 from tierwise.briefs import store as brief_store
 
@@ -35,5 +36,5 @@ def press(root: Path, application: str, account_id: int) -> tuple[Path, Path]:
     place = root / "data" / "briefs" / application
     paths = place / f"{account_id}.html", place / f"{account_id}.json"
     brief_page.write_page(paths[0], told)
-    write_text(paths[1], brief_store.as_text(told))
+    write_text(paths[1], json_archive.as_text(told))
     return paths

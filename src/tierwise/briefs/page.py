@@ -4,9 +4,6 @@ The policy of the page allows its one style sheet, by its digest, and nothing el
 data stands in an attribute or in the style sheet; what is drawn, is drawn from numbers.
 """
 
-import base64
-import hashlib
-import re
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -14,11 +11,10 @@ from typing import Any
 
 from jinja2 import Template
 
-from tierwise.templates import environment
+from tierwise.templates import environment, style
 
 HERE = Path(__file__).parent
 TEMPLATE = "brief.html.j2"
-STYLE = re.compile(r"(?<=<style>).*?(?=</style>)", re.DOTALL)
 CITED_MOST_COUNT = 5  # numbers shown beside a sentence; the list at the end has them all
 KEY_MAX_CHARACTERS = 80
 FAR = 2.0  # standardised differences from here on are called far
@@ -60,7 +56,7 @@ def page(brief: dict[str, Any]) -> str:
         facts=[{**one, **compared(one), **sourced(one)} for one in brief["facts"]],
         peers=peers(brief),
         records=records(brief["citations"]),
-        style_digest=style_digest(),
+        **styled(),
     )
     return shown.rstrip() + "\n"
 
@@ -81,11 +77,8 @@ def template() -> Template:
 
 
 @cache
-def style_digest() -> str:
-    """By this the page's policy knows its style sheet, which holds nothing to fill in."""
-    found = STYLE.search((HERE / TEMPLATE).read_text(encoding="utf-8"))
-    style = found.group() if found else ""
-    return base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+def styled() -> dict[str, str]:
+    return style(HERE / "brief.css")
 
 
 def day(text: str) -> str:
