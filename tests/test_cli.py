@@ -45,6 +45,7 @@ def test_help_teaches_with_an_example(run):
         "webhook",
         "schedule",
         "serve",
+        "events",
         "keys",
         "simulate",
         "simulate-accounts",

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tierwise.account_commands import companies
+from tierwise.event_commands import events
 from tierwise.hourly_commands import hourly
 from tierwise.provider_commands import providers
 from tierwise.service.key_commands import keys
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.add_typer(hourly)
 app.add_typer(companies)
 app.add_typer(providers)
+app.add_typer(events, name="events")
 app.add_typer(keys, name="keys")
 GO_ON_LATER = 75  # what sysexits.h calls a temporary failure: the next run may end well
 HOURLY = (
