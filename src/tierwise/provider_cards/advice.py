@@ -65,7 +65,7 @@ def improvements(one: Ground, provider_id: int) -> list[dict[str, Any]]:
     return [
         {
             "action": row.action,
-            "words": f"{often(row)} than usual, {ACTIONS.get(row.action, row.action)}",
+            "words": words(row),
             "share": float(row.share),
             "usual_share": float(row.usual_share),
             "part": float(row.part),
@@ -74,18 +74,17 @@ def improvements(one: Ground, provider_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def often(row: Any) -> str:
-    return "More often" if row.share > row.usual_share else "Less often"
+def words(row: Any) -> str:
+    """More often than usual, customers complain"""
+    often = "More" if row.share > row.usual_share else "Less"
+    return f"{often} often than usual, {ACTIONS.get(row.action, row.action)}"
 
 
 def strengths(one: Ground, provider_id: int) -> list[str]:
     """What lifts the provider above the usual visit most, in words."""
     rows = one.parts[one.parts["provider_id"] == provider_id]
     high = rows[rows["part"] > LEAST_PART].sort_values(["part", "action"], ascending=[False, True])
-    return [
-        f"{often(row)} than usual, {ACTIONS.get(row.action, row.action)}"
-        for row in high.head(SHOWN_COUNT).itertuples()
-    ]
+    return [words(row) for row in high.head(SHOWN_COUNT).itertuples()]
 
 
 def held(row: pd.Series) -> str:

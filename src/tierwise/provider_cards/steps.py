@@ -62,10 +62,10 @@ def changed(one: Ground, count: int) -> pd.DataFrame:
 
 
 def improvements(one: Ground) -> pd.DataFrame:
-    """What providers are told to improve first: action, providers_count, share of providers."""
+    """What providers are told to improve first: what, providers_count, share of providers."""
     told = one.parts[one.parts["part"] < -advice.LEAST_PART]
     first = told.sort_values(["provider_id", "part", "action"]).drop_duplicates("provider_id")
-    counts = first["action"].map(advice.ACTIONS).value_counts()
+    counts = pd.Series([advice.words(row) for row in first.itertuples()]).value_counts()
     table = counts.rename_axis("what").rename("providers_count").reset_index()
     table = table.sort_values(["providers_count", "what"], ascending=[False, True])
     return table.assign(share=table["providers_count"] / len(one.latest)).reset_index(drop=True)
