@@ -180,7 +180,13 @@ def test_what_the_prose_calls_by_name_exists(path):
     )
     places = (
         ROOT / "src/tierwise" / f"{name}.py"
-        for name in ("cli", "hourly_commands", "account_commands", "provider_commands")
+        for name in (
+            "cli",
+            "hourly_commands",
+            "account_commands",
+            "provider_commands",
+            "event_commands",
+        )
     )
     commands = "".join(place.read_text(encoding="utf-8") for place in places)
     known = " ".join((code, params, source, commands)).replace("_", " ")

@@ -24,10 +24,13 @@ BESIDE |= {"replay_hours@leads": ["replay"], "fetch_tables@employers": ["snapsho
 BESIDE |= {"simulate_accounts": ["simulation.account_world"]}
 BESIDE |= {"simulate_providers": ["simulation.provider_world"]}
 BESIDE |= {"fetch_tables@home_services": ["snapshot"]}
+BESIDE |= {"simulate_customers": ["simulation.customer_world"]}
+BESIDE |= {"fetch_tables@loyal_shoppers": ["snapshot"]}
 # What simulating leaves: tables, and what is true of them.
 SIMULATED = {"simulate_world": ["data/raw/marketplace"]}
 SIMULATED |= {"simulate_accounts": ["data/raw/employers", "data/truth/employers"]}
 SIMULATED |= {"simulate_providers": ["data/raw/home_services", "data/truth/home_services"]}
+SIMULATED |= {"simulate_customers": ["data/raw/loyal_shoppers", "data/truth/loyal_shoppers"]}
 
 
 def yaml(path):
@@ -48,6 +51,7 @@ PYTHON = SpecifierSet(PROJECT["requires-python"])
 HOURLY = WHOLE["hourly"]
 OWN_STEPS = tuple(step for steps in files.OWN_SECTIONS.values() for step in steps)
 JUDGED_BY_TRUTH = {"account_alerts", "rating_audit", "satisfaction", "drop_out", "provider_ranks"}
+JUDGED_BY_TRUTH |= set(files.OWN_SECTIONS["customers"])
 
 
 def steps_of(application):
@@ -147,8 +151,8 @@ def test_notebook_knows_every_parameter_and_every_application_gives_all(applicat
 def test_stage_watches_exactly_the_code_that_its_notebook_uses(stages, application, step):
     used = set()
     for path in imports.watched(ROOT / "notebooks" / f"{step}.ipynb"):
-        name = path.relative_to(ROOT).as_posix()
-        used.add(TEMPLATE if name.startswith(f"{TEMPLATE}/") else name)
+        folder = path.suffix not in (".py", ".ipynb")
+        used.add((path.parent if folder else path).relative_to(ROOT).as_posix())
     code = {name for name in paths(stages[f"{step}@{application}"].deps) if is_code(name)}
     assert code == used
 
@@ -193,7 +197,8 @@ def test_simulated_tables_are_called_simulated(stages):
 
 def test_numbers_of_a_simulation_are_those_of_params(stages):
     for name, outs in SIMULATED.items():
-        kind = "deals" if name == "simulate_world" else name.removeprefix("simulate_")
+        kind = {"simulate_world": "deals", "simulate_customers": "people"}.get(name)
+        kind = kind or name.removeprefix("simulate_")
         command = stages[name].cmd
         assert f"--{kind} {WHOLE['simulation'][f'{kind}_count']}" in command
         assert f"--seed {WHOLE['simulation']['seed']}" in command
@@ -389,8 +394,14 @@ def test_shares_in_params_are_shares_and_names_end_in_units():
         "_loss",
         "_factor",
         *("_points", "_weeks", "_minutes", "_visits", "_ratings", "_chance", "_rank", "_threshold"),
+        *("_texts", "_median"),
     )
-    pure = {"tier_shares", "stretch", "memory"}  # times a gap, and a share of weight: no unit
+    pure = {
+        "tier_shares",
+        "stretch",
+        "memory",
+        "certainty",
+    }  # times a gap, and a share of weight: no unit
 
     def numbers(value, name=""):
         if isinstance(value, dict):

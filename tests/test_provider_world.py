@@ -191,7 +191,7 @@ def test_a_world_replaces_an_earlier_one_and_nothing_else(tmp_path):
 
 def test_the_command_writes_the_world_and_the_truth_only_where_asked(tmp_path):
     def run(name, *words):
-        words = [tmp_path / name, "--providers", 12, "--seed", 3, *words]
+        words = ["simulate-providers", tmp_path / name, "--providers", 12, "--seed", 3, *words]
         done = CliRunner().invoke(commands, list(map(str, words)))
         assert done.exit_code == 0, done.output
         return digests(tmp_path / name)

@@ -285,7 +285,7 @@ def home_services():
         f"the plain mean of the same deeds at {truth['raw_mean']:.2f}, stars at "
         f"{truth['stars']:.2f}.",
         f"- Drop-out: off by {100 * ours['difference']:+.1f} points on average, agreement "
-        f"{ours['agreement']:.2f}; \"no visit within 30 days\" is off by "
+        f'{ours["agreement"]:.2f}; "no visit within 30 days" is off by '
         f"{100 * naive['difference']:+.1f} points and agrees at {naive['agreement']:.2f}.",
         f"- {caught['right_count']} of {caught['leaking_count']} providers who divert customers are "
         f"on the list to look at, with {caught['flagged_count'] - caught['right_count']} others.",

@@ -8,9 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from tierwise.account_commands import companies
+from tierwise.customer_commands import customers
 from tierwise.event_commands import events
 from tierwise.hourly_commands import hourly
+from tierwise.intake_commands import collect
 from tierwise.provider_commands import providers
+from tierwise.referral_commands import referrals
 from tierwise.service.key_commands import keys
 
 app = typer.Typer(
@@ -30,6 +33,9 @@ app = typer.Typer(
 app.add_typer(hourly)
 app.add_typer(companies)
 app.add_typer(providers)
+app.add_typer(customers)
+app.add_typer(referrals)
+app.add_typer(collect, name="collect")
 app.add_typer(events, name="events")
 app.add_typer(keys, name="keys")
 GO_ON_LATER = 75  # what sysexits.h calls a temporary failure: the next run may end well

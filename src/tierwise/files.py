@@ -28,9 +28,14 @@ OWN_SECTIONS = {
     SPEND_STEP: (SPEND_STEP,),  # alone, since a plain file of orders has no other page
     "accounts": ("decision_makers", "relationship_paths", "account_brief", "account_alerts"),
     "providers": ("rating_audit", "satisfaction", "drop_out", "provider_ranks", "provider_card"),
+    "customers": ("engagement", "segment_customers", "funnels", "loud_critics"),
 }
 # Which sections tell of the same; one card each on the first page.
-SUBJECTS = {"companies": (SPEND_STEP, "accounts"), "providers": ("providers",)}
+SUBJECTS = {
+    "companies": (SPEND_STEP, "accounts"),
+    "providers": ("providers",),
+    "customers": ("customers",),
+}
 
 
 class InputError(ValueError):

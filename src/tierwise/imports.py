@@ -66,14 +66,22 @@ def watched(notebook: Path) -> list[Path]:
     files = {notebook}
     for name in (*imported(code_of(notebook)), *RUNNER):
         files |= reached(name)
+    files |= {text for path in files for text in texts_of(path)}
     template = {path for path in (PACKAGE / "template").iterdir() if path.is_file()}
     return sorted(files | template)
+
+
+def texts_of(path: Path) -> list[Path]:
+    """What a module reads beside its code: the files of the folder that is called after it."""
+    return sorted(path.with_name(f"{path.stem}_texts").glob("*"))
 
 
 def everything(notebooks: Path) -> list[Path]:
     """All modules, the template and all notebooks: what the first page depends on."""
     template = {path for path in (PACKAGE / "template").iterdir() if path.is_file()}
-    return sorted({*PACKAGE.rglob("*.py"), *template, *notebooks.glob("*.ipynb")})
+    modules = list(PACKAGE.rglob("*.py"))
+    texts = [text for path in modules for text in texts_of(path)]
+    return sorted({*modules, *texts, *template, *notebooks.glob("*.ipynb")})
 
 
 def code_version(files: list[Path]) -> str:

@@ -21,7 +21,11 @@ from tierwise.render import TEMPLATE, spoken, typeset
 from tierwise.report import MISSING, VERDICTS, format_value
 
 Figure = dict[str, str]
-TITLES = {"companies": "companies and people", "providers": "who serves well"}
+TITLES = {
+    "companies": "companies and people",
+    "providers": "who serves well",
+    "customers": "who is active, and how",
+}
 
 
 def write_index(root: Path) -> Path:

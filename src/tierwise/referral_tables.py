@@ -34,8 +34,8 @@ def whole_day() -> pa.Check:
     return rule("must be a midnight (UTC)", lambda at: at == at.dt.floor("D"))
 
 
-def word(meaning: str, **rules: bool) -> pa.Column:
-    return column("str", meaning, checks=at_least_one_character(), **rules)
+def word(meaning: str, nullable: bool = False) -> pa.Column:
+    return column("str", meaning, checks=at_least_one_character(), nullable=nullable)
 
 
 def digest(meaning: str) -> pa.Column:

@@ -1,0 +1,59 @@
+"""The commands about referrals."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+referrals = typer.Typer()
+
+
+@referrals.command()
+def link(
+    person: Annotated[int, typer.Argument(metavar="PERSON", help="Whose link: the person_id.")],
+    campaign: Annotated[str, typer.Option(metavar="NAME", help="For which campaign.")],
+    page: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where it leads; other parameters stay.")
+    ],
+    issued: Annotated[
+        datetime | None,
+        typer.Option(metavar="TIME", help="When it is made, UTC. Default: now."),
+    ] = None,
+) -> None:
+    """Make the signed link of one member, and the code to be typed in its place.
+
+    Prints two lines: the address, then the code, which is the link_id of the tables. The key is in
+    the environment variable TIERWISE_LINK_KEY. The same words and time give the same link.
+
+    \b
+    Example:
+      tierwise link 17 --campaign spring --page https://example.com/join
+    """
+    from datetime import UTC
+
+    from tierwise import referral_links as links
+
+    at = datetime.now(UTC) if issued is None else issued
+    token, made = links.made(person, campaign, at, links.keys())
+    print(links.address(page, token))
+    print(made.link_id)
+
+
+@referrals.command("read-link")
+def read_link(
+    address: Annotated[str, typer.Argument(metavar="LINK", help="A link, or its token.")],
+    oldest_days: Annotated[
+        float | None, typer.Option(metavar="DAYS", help="Refuse older ones.")
+    ] = None,
+) -> None:
+    """Tell whose link it is, for which campaign and made when; refuse one that we did not sign.
+
+    \b
+    Example:
+      tierwise read-link "https://example.com/join?ref=1.17.spring.1767225600.Jx0..."
+    """
+    from tierwise import referral_links as links
+
+    found = links.read(links.token_of(address), links.keys(), oldest_days=oldest_days)
+    print(f"person {found.person_id}, campaign {found.campaign}, made {found.issued_at:%Y-%m-%d}")
+    print(found.link_id)

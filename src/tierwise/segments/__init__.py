@@ -1,0 +1,1 @@
+"""Segments of customers: who is alike, whether it holds, and what each segment is worth."""
