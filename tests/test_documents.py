@@ -30,7 +30,7 @@ IN_AN_EXPORT = (
     "model.onnx",
     "model.skops",
 )
-HOURLY = ("data/scores/", "data/ingested/", "data/replayed/")
+HOURLY = ("data/scores/", "data/ingested/", "data/replayed/", "data/intake/")
 NOT_OURS = (
     *(
         "data/crm.duckdb",
@@ -83,7 +83,7 @@ def test_paths_are_found_in_each_way_of_writing_them():
 def test_every_command_that_is_spoken_of_exists(path):
     command = typer.main.get_command(cli.app)
     text = path.read_text(encoding="utf-8")
-    for name, rest in re.findall(r"(?:`|^ {4})tierwise ([a-z_]+)([^`\n#]*)", text, re.MULTILINE):
+    for name, rest in re.findall(r"(?:`|^ {4})tierwise ([a-z_-]+)([^`\n#]*)", text, re.MULTILINE):
         assert name in command.commands, name
         found = command.commands[name]
         inside = [found, *getattr(found, "commands", {}).values()]

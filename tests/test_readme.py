@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = ("bank_calls", "leads", "benchmarks", "quality", "sizes", "outcomes", "employers")
-BLOCKS += ("home_services",)
+BLOCKS += ("home_services", "loyal_shoppers")
 
 
 def marks(application):
@@ -256,6 +256,7 @@ def block(application):
     made = {"bank_calls": bank_calls, "leads": leads}
     made |= {"benchmarks": benchmarks, "quality": quality, "sizes": sizes}
     made |= {"outcomes": outcomes, "employers": employers, "home_services": home_services}
+    made |= {"loyal_shoppers": loyal_shoppers}
     return "\n".join(made[application]())
 
 
@@ -296,6 +297,14 @@ def home_services():
         f"{stars['ahead']:.2f}, {stars['ahead_low']:.2f} to {stars['ahead_high']:.2f}).",
     ]
     return [*lines, ""]
+
+
+def loyal_shoppers():
+    """Customers: the sentence of each page, on simulated tables."""
+    steps = ("engagement", "segment_customers", "funnels", "loud_critics")
+    told = {step: metrics("loyal_shoppers", step) for step in steps}
+    lines = [f"- `{step}`: {one['sentence']}" for step, one in told.items()]
+    return ["On simulated customers, judged on what came later:", "", *lines, ""]
 
 
 @pytest.mark.parametrize("application", BLOCKS)

@@ -9,7 +9,7 @@ import typer
 collect = typer.Typer(
     no_args_is_help=True,
     help=(
-        "Collect events of people, from pages, servers and Segment's SDKs.\n\n"
+        "Collect events of people, from pages and servers.\n\n"
         "From nothing to the first event:\n\n"
         "\b\n"
         "  tierwise collect keys create --scope web --source shop --origin https://shop.example\n"

@@ -20,7 +20,7 @@ def link(
         typer.Option(metavar="TIME", help="When it is made, UTC. Default: now."),
     ] = None,
 ) -> None:
-    """Make the signed link of one member, and the code to be typed in its place.
+    """Make the signed link of one member, and its code.
 
     Prints two lines: the address, then the code, which is the link_id of the tables. The key is in
     the environment variable TIERWISE_LINK_KEY. The same words and time give the same link.
@@ -46,7 +46,7 @@ def read_link(
         float | None, typer.Option(metavar="DAYS", help="Refuse older ones.")
     ] = None,
 ) -> None:
-    """Tell whose link it is, for which campaign and made when; refuse one that we did not sign.
+    """Tell whose link it is, and refuse a false one.
 
     \b
     Example:

@@ -14,7 +14,6 @@ from numpy.random import Generator
 from tqdm import tqdm
 
 from tierwise.account_tables import CONTRACTS
-from tierwise.files import InputError, read_parquet, write_parquet
 from tierwise.simulation import (
     account_changes,
     careers,
@@ -31,7 +30,7 @@ from tierwise.simulation.careers import Careers
 from tierwise.simulation.companies import Companies
 from tierwise.simulation.delivery import known_times
 from tierwise.simulation.positions import Traits
-from tierwise.simulation.world import check_places, replaced
+from tierwise.simulation.world import read_apart, write_apart
 
 TRUTH = ("expected_spend", "deciders", "ties", "changes", "contact_value")
 STEPS_COUNT = 4
@@ -130,31 +129,10 @@ def draw_rows(
 
 
 def write(folder: Path, settings: AccountSettings, truth: Path | None = None) -> None:
-    """Write the tables to `folder` and the truth to another one; both replace what is there.
-
-    On any error both stay as they were.
-    """
-    folder, truth = folder.resolve(), truth and truth.resolve()
-    check_places(folder, truth, tuple(CONTRACTS), TRUTH)
-    tables, true = draw(settings)
-    with replaced(folder) as new_folder:
-        write_tables(new_folder, tables)
-        if truth is not None:
-            with replaced(truth) as new_truth:
-                write_tables(new_truth, true)
-
-
-def write_tables(folder: Path, tables: Tables) -> None:
-    for name, table in tables.items():
-        write_parquet(folder / f"{name}.parquet", table)
+    """Write the tables to `folder` and the truth to another one; see world.write_apart."""
+    write_apart((folder, truth), (tuple(CONTRACTS), TRUTH), lambda: draw(settings))
 
 
 def read_truth(folder: Path) -> Tables:
     """The tables of TRUTH by name, from the folder that `write` filled."""
-    missing = [name for name in TRUTH if not (folder / f"{name}.parquet").is_file()]
-    if missing:
-        raise InputError(
-            f"{folder} holds no {missing[0]}.parquet, so it is not the truth of a world of "
-            "accounts. Write it together with the world."
-        )
-    return {name: read_parquet(folder / f"{name}.parquet") for name in TRUTH}
+    return read_apart(folder, TRUTH, "a world of accounts")

@@ -22,7 +22,6 @@ from numpy.random import Generator
 from tqdm import tqdm
 
 from tierwise.customer_tables import CHANNELS, CONTRACTS
-from tierwise.files import InputError, read_parquet, write_parquet
 from tierwise.simulation import (
     customer_communities,
     customer_lives,
@@ -35,7 +34,7 @@ from tierwise.simulation.customer_lives import Lives
 from tierwise.simulation.customer_people import People
 from tierwise.simulation.customer_settings import CustomerSettings
 from tierwise.simulation.delivery import coded, frame
-from tierwise.simulation.world import check_places, replaced
+from tierwise.simulation.world import read_apart, write_apart
 
 TRUTH = ("segments", "states", "critics", "feelings", "taste", "hypotheses", "weights")
 STEPS_COUNT = 4
@@ -156,31 +155,10 @@ def weights_table(settings: CustomerSettings) -> pd.DataFrame:
 
 
 def write(folder: Path, settings: CustomerSettings, truth: Path | None = None) -> None:
-    """Write the tables to `folder` and the truth to another one; both replace what is there.
-
-    On any error both stay as they were.
-    """
-    folder, truth = folder.resolve(), truth and truth.resolve()
-    check_places(folder, truth, tuple(CONTRACTS), TRUTH)
-    tables, true = draw(settings)
-    with replaced(folder) as new_folder:
-        write_tables(new_folder, tables)
-        if truth is not None:
-            with replaced(truth) as new_truth:
-                write_tables(new_truth, true)
-
-
-def write_tables(folder: Path, tables: Tables) -> None:
-    for name, table in tables.items():
-        write_parquet(folder / f"{name}.parquet", table)
+    """Write the tables to `folder` and the truth to another one; see world.write_apart."""
+    write_apart((folder, truth), (tuple(CONTRACTS), TRUTH), lambda: draw(settings))
 
 
 def read_truth(folder: Path) -> Tables:
     """The tables of TRUTH by name, from the folder that `write` filled."""
-    missing = [name for name in TRUTH if not (folder / f"{name}.parquet").is_file()]
-    if missing:
-        raise InputError(
-            f"{folder} holds no {missing[0]}.parquet, so it is not the truth of a world of "
-            "customers. Write it together with the tables."
-        )
-    return {name: read_parquet(folder / f"{name}.parquet") for name in TRUTH}
+    return read_apart(folder, TRUTH, "a world of customers")

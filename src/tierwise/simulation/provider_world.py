@@ -17,7 +17,6 @@ from numpy.random import Generator
 from scipy.special import expit
 from tqdm import tqdm
 
-from tierwise.files import InputError, read_parquet, write_parquet
 from tierwise.provider_tables import CONTRACTS
 from tierwise.simulation import (
     provider_customers,
@@ -32,7 +31,7 @@ from tierwise.simulation.provider_bookings import DONE, Columns
 from tierwise.simulation.provider_customers import Market
 from tierwise.simulation.provider_settings import ProviderSettings
 from tierwise.simulation.provider_visits import STAYS, Visits
-from tierwise.simulation.world import check_places, replaced
+from tierwise.simulation.world import read_apart, write_apart
 
 TRUTH = ("quality", "leakage", "customers")
 ENDS = ("stays", "stopped", "diverted")  # as provider_visits numbers them
@@ -135,31 +134,10 @@ def customers_table(happened: Visits, market: Market) -> pd.DataFrame:
 
 
 def write(folder: Path, settings: ProviderSettings, truth: Path | None = None) -> None:
-    """Write the tables to `folder` and the truth to another one; both replace what is there.
-
-    On any error both stay as they were.
-    """
-    folder, truth = folder.resolve(), truth and truth.resolve()
-    check_places(folder, truth, tuple(CONTRACTS), TRUTH)
-    tables, true = draw(settings)
-    with replaced(folder) as new_folder:
-        write_tables(new_folder, tables)
-        if truth is not None:
-            with replaced(truth) as new_truth:
-                write_tables(new_truth, true)
-
-
-def write_tables(folder: Path, tables: Tables) -> None:
-    for name, table in tables.items():
-        write_parquet(folder / f"{name}.parquet", table)
+    """Write the tables to `folder` and the truth to another one; see world.write_apart."""
+    write_apart((folder, truth), (tuple(CONTRACTS), TRUTH), lambda: draw(settings))
 
 
 def read_truth(folder: Path) -> Tables:
     """The tables of TRUTH by name, from the folder that `write` filled."""
-    missing = [name for name in TRUTH if not (folder / f"{name}.parquet").is_file()]
-    if missing:
-        raise InputError(
-            f"{folder} holds no {missing[0]}.parquet, so it is not the truth of a marketplace. "
-            "Write it together with the tables."
-        )
-    return {name: read_parquet(folder / f"{name}.parquet") for name in TRUTH}
+    return read_apart(folder, TRUTH, "a marketplace")

@@ -9,7 +9,7 @@ own, so that nobody learns from it by accident.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from tierwise.files import InputError, write_parquet
+from tierwise.files import InputError, read_parquet, write_parquet
 from tierwise.simulation import activity, deals, people, reps, tracks
 from tierwise.simulation.settings import Settings
 from tierwise.simulation.truth import FATES
 from tierwise.tables import CRM
 
 TRUTH = "lives"
+Tables = dict[str, pd.DataFrame]
 TRUTH_COLUMNS = (
     "deal_id", "life", "began_at", "won_share", "gone_share", "won_days", "lost_days",
     "gone_days", "interest", "diligence", "fit", "called", "fate", "ended_at",
@@ -140,3 +141,39 @@ def replaced(folder: Path) -> Iterator[Path]:
             os.replace(earlier, folder)
         for rest in (partial, earlier):
             shutil.rmtree(rest, ignore_errors=True)
+
+
+def write_apart(
+    places: tuple[Path, Path | None],
+    names: tuple[tuple[str, ...], tuple[str, ...]],
+    draw: Callable[[], tuple[Tables, Tables]],
+) -> None:
+    """Write drawn tables to the first place and their truth to the second, where there is one; both
+    replace what is there. On any error both stay as they were.
+
+    names: of the tables and of those of the truth.
+    """
+    folder, truth = places[0].resolve(), places[1] and places[1].resolve()
+    check_places(folder, truth, *names)
+    tables, true = draw()
+    with replaced(folder) as new_folder:
+        write_tables(new_folder, tables)
+        if truth is not None:
+            with replaced(truth) as new_truth:
+                write_tables(new_truth, true)
+
+
+def write_tables(folder: Path, tables: Tables) -> None:
+    for name, table in tables.items():
+        write_parquet(folder / f"{name}.parquet", table)
+
+
+def read_apart(folder: Path, names: tuple[str, ...], whose: str) -> Tables:
+    """The tables of a truth by name. whose: "a marketplace". Raises InputError."""
+    missing = [name for name in names if not (folder / f"{name}.parquet").is_file()]
+    if missing:
+        raise InputError(
+            f"{folder} holds no {missing[0]}.parquet, so it is not the truth of {whose}. Write it "
+            "together with the tables."
+        )
+    return {name: read_parquet(folder / f"{name}.parquet") for name in names}
