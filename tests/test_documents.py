@@ -79,6 +79,12 @@ def test_paths_are_found_in_each_way_of_writing_them():
     assert "raw/bank_calls.csv.gz" in spoken_of(CODEBOOK)
 
 
+def within(group):
+    """All commands below a group, however deep; none below a command."""
+    below = list(getattr(group, "commands", {}).values())
+    return below + [one for command in below for one in within(command)]
+
+
 @each
 def test_every_command_that_is_spoken_of_exists(path):
     command = typer.main.get_command(cli.app)
@@ -86,7 +92,7 @@ def test_every_command_that_is_spoken_of_exists(path):
     for name, rest in re.findall(r"(?:`|^ {4})tierwise ([a-z_-]+)([^`\n#]*)", text, re.MULTILINE):
         assert name in command.commands, name
         found = command.commands[name]
-        inside = [found, *getattr(found, "commands", {}).values()]
+        inside = [found, *within(found)]
         options = {option for one in inside for item in one.params for option in item.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) - {"--help"} <= options
 
