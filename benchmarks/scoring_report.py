@@ -107,7 +107,7 @@ def of_models(found: Found) -> list[str]:
     head += ["MB above start", "MB of a partition", "largest difference from ours"]
     lines += table(head, [way_cells(row) for row in ways])
     others = "; ".join(f"{name}: {why}" for name, why in found["not_measured"].items())
-    return [*lines, f"Peers of PERFORMANCE.md that are not here: {others}.", ""]
+    return [*lines, f"Peers that are not here: {others}.", ""]
 
 
 def way_cells(row: Found) -> list[str]:

@@ -93,7 +93,7 @@ def fit_models(
 
 
 def trees(features: pd.DataFrame, outcome: np.ndarray, settings: dict[str, Any]) -> models.Model:
-    """The model of PERFORMANCE.md: 500 trees of depth 6, no early stopping."""
+    """A large model: 500 trees of depth 6, no early stopping."""
     model = models.trees(features, **settings, subsample=0.8, colsample_bytree=0.8)
     model.named_steps["model"].fit(model[:-1].transform(features), outcome)
     return models.Model((model,))

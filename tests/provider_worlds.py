@@ -1,7 +1,9 @@
-"""The two simulated marketplaces of METHODS.md section 3, with their truth. All is simulated.
+"""The two simulated marketplaces by which the methods for providers are judged, with their truth.
 
-METHODS gives sizes and what differs, not every parameter. What is left open is set here so that
-the naive rules err as they do there: the raw mean, and the window of 30 days.
+All is simulated.
+
+Sizes and what differs are given; what else there is to choose is set so that
+the naive rules err as they are known to: the raw mean, and the window of 30 days.
 """
 
 import numpy as np
