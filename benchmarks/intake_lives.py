@@ -1,8 +1,8 @@
 """An intake that dies by SIGKILL, again and again, and the account of what its clients were told.
 
 One interpreter imports everything and forks a child for each life, so that a life begins within
-milliseconds. `early` is the control: the same server, but it acknowledges events before they are
-written. It has to lose some, or the test could not see a loss.
+milliseconds. `early` is the control: the same server, but it acknowledges events, and hands them to its writer only
+then. It has to lose some, or the test could not see a loss.
 """
 
 import asyncio
@@ -28,8 +28,11 @@ import json, os, sys
 from pathlib import Path
 from tierwise.intake import server, writer
 
+LATE_SECONDS = 0.05
+
 async def told_early(self, rows, rejected):
-    self.waiting.put(writer.Job(rows, rejected, self.loop.create_future()))
+    job = writer.Job(rows, rejected, self.loop.create_future())
+    self.loop.call_later(LATE_SECONDS, self.waiting.put, job)
     return 0
 
 for line in sys.stdin:

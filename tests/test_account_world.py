@@ -22,6 +22,7 @@ from tierwise.simulation import (
     orders,
     ties,
 )
+from tierwise.simulation import world as simulated
 from tierwise.simulation.account_names import HOSTILE
 from tierwise.simulation.account_settings import AccountSettings
 from tierwise.simulation.contacts_drawn import draw_messages
@@ -178,14 +179,14 @@ def test_a_world_replaces_an_earlier_one_and_nothing_else(tmp_path):
 def test_an_error_while_writing_leaves_the_earlier_world(tmp_path, monkeypatch):
     folder, truth = tmp_path / "world", tmp_path / "truth"
     account_world.write(folder, TINY, truth)
-    before, write_parquet = digests(folder), account_world.write_parquet
+    before, write_parquet = digests(folder), simulated.write_parquet
 
     def full(path, table):
         if path.name == "changes.parquet":
             raise OSError("no space left")
         write_parquet(path, table)
 
-    monkeypatch.setattr(account_world, "write_parquet", full)
+    monkeypatch.setattr(simulated, "write_parquet", full)
     with pytest.raises(OSError, match="no space left"):
         account_world.write(folder, replace(TINY, seed=2), truth)
     assert digests(folder) == before
