@@ -1,8 +1,8 @@
 """An intake that dies by SIGKILL, again and again, and the account of what its clients were told.
 
 One interpreter imports everything and forks a child for each life, so that a life begins within
-milliseconds. `early` is the control: the same server, but it acknowledges events before its writer has them. It
-has to lose some, or the test could not see a loss.
+milliseconds. `early` is the control: the same server, but it acknowledges events before its writer
+has them. It has to lose some, or the test could not see a loss.
 """
 
 import asyncio
