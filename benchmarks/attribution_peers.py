@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tierwise.referral_claims import Rules
+from tierwise.referrals.referral_claims import Rules
 
 RULES = Rules()
 ANSWER = ["person_id", "sender_id", "link_id", "click_id"]

@@ -36,7 +36,7 @@ import network_report  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from tierwise import network, paths  # noqa: E402
+from tierwise.companies import network, paths  # noqa: E402
 
 AS_OF = pd.Timestamp("2025-01-01")
 OURS_COUNT, ACCOUNT_COUNT, NEW_COUNT = 100, 20, 1000

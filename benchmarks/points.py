@@ -37,8 +37,8 @@ import points_report  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 
-from tierwise import event_catalogue as ec  # noqa: E402
-from tierwise import point_ledger, point_store, points  # noqa: E402
+from tierwise.customers import event_catalogue as ec  # noqa: E402
+from tierwise.customers import point_ledger, point_store, points  # noqa: E402
 
 START = np.datetime64("2025-01-01", "us")
 YEAR_US, DAY_US = 365 * 86_400_000_000, 86_400_000_000

@@ -41,8 +41,8 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import providers_report  # noqa: E402
 
-from tierwise import drop_out, ranks, recent_shares, return_rates, satisfaction  # noqa: E402
-from tierwise import drop_out_rates as rates_of_drop_out  # noqa: E402
+from tierwise.providers import drop_out, ranks, recent_shares, return_rates, satisfaction  # noqa: E402
+from tierwise.providers import drop_out_rates as rates_of_drop_out  # noqa: E402
 from tierwise.shrinkage import NormalPrior, shrunk_shares  # noqa: E402
 
 UNTIL_DAYS, HORIZON_DAYS = 365.0, 90.0

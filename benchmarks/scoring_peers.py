@@ -26,7 +26,8 @@ import numpy as np
 import pandas as pd
 from scoring_memory import above_during
 
-from tierwise import export, likeness, models, scoring
+from tierwise import export, models, scoring
+from tierwise.companies import likeness
 
 OURS, BARE, PIPELINE = "tierwise", "ONNX Runtime", "scikit-learn"
 INPLACE, LIGHTGBM = "XGBoost inplace", "LightGBM"

@@ -5,7 +5,7 @@ from functools import cache
 import pandas as pd
 
 from small_customers import shoppers
-from tierwise import event_catalogue, loud_critics, points, sentiment
+from tierwise.customers import event_catalogue, loud_critics, points, sentiment
 
 START = pd.Timestamp("2024-01-01")  # a Monday
 UNTIL = pd.Timestamp("2025-01-01")

@@ -5,8 +5,8 @@ from functools import cache
 import pandas as pd
 
 from small_providers import marketplace
-from tierwise import rank_quarters, visits
 from tierwise.applications import providers as asked
+from tierwise.providers import rank_quarters, visits
 
 QUESTION = {
     "entity": "provider",

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from tierwise import event_catalogue as ec
+from tierwise.customers import event_catalogue as ec
 
 START = pd.Timestamp("2026-03-01").as_unit("us")
 AS_OF = pd.Timestamp("2026-05-01").as_unit("us")

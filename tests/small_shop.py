@@ -27,6 +27,6 @@ def shop(customers_count: int = 120, days_count: int = 1095, seed: int = 0) -> p
 
 
 def purchases(table: pd.DataFrame) -> pd.DataFrame:
-    """The same in the words of `tierwise.purchases`."""
+    """The same in the words of `tierwise.companies.purchases`."""
     names = {"customer": "account_id", "ordered_at": "occurred_at", "total": "amount_eur"}
     return table.rename(columns=names)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from small_events import START, at, drawn, events
-from tierwise import activity_groups as ag
+from tierwise.customers import activity_groups as ag
 from tierwise.files import InputError
 from tierwise.rhythm import Rhythm, expected_gap_days
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 import attribution_oracle as oracle
 from crm import digest, write_parquet
 from small_referrals import small_referrals
-from tierwise import attribution, referral_chains, sign_up_sources, snapshot, tables
+from tierwise import attribution, snapshot, tables
 from tierwise.files import InputError
-from tierwise.referral_claims import REASONS, Rules
+from tierwise.referrals import referral_chains, sign_up_sources
+from tierwise.referrals.referral_claims import REASONS, Rules
 
 START = pd.Timestamp("2026-01-01")
 DAY = pd.Timedelta(days=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import badges, visits
+from tierwise.providers import badges, visits
 
 START = pd.Timestamp("2024-01-03 10:00")
 AS_OF = pd.Timestamp("2025-01-01")

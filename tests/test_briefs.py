@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 
 import brief_world as bw
-from tierwise import accounts, paths
+from tierwise import accounts
 from tierwise.briefs import brief as briefs
 from tierwise.briefs import store as brief_store
 from tierwise.briefs.citations import Records, statements
 from tierwise.briefs.settings import Settings
+from tierwise.companies import paths
 from tierwise.files import InputError
 
 

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from critic_worlds import RULE, found, model, people, ruled, texts, world
-from tierwise import critics_evidence as ce
-from tierwise import critics_measured as cm
-from tierwise import critics_page as page
-from tierwise import loud_critics as lc
-from tierwise import plots_critics, report, sentiment_measured
+from tierwise import report
+from tierwise.customers import critics_evidence as ce
+from tierwise.customers import critics_measured as cm
+from tierwise.customers import critics_page as page
+from tierwise.customers import loud_critics as lc
+from tierwise.customers import plots_critics, sentiment_measured
 from tierwise.simulation.customer_phrases import HOSTILE
 
 NOBODY_READ = cm.reviews(None)

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import accounts, deciders, files, ranking_within
+from tierwise import accounts, files, ranking_within
 from tierwise.applications import decision_makers as asked
+from tierwise.companies import deciders
 from tierwise.files import InputError
 from tierwise.simulation import account_world
 from tierwise.simulation.account_settings import AccountSettings

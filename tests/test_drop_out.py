@@ -7,9 +7,9 @@ from statsmodels.discrete.discrete_model import Logit
 from statsmodels.duration.survfunc import SurvfuncRight
 
 from provider_worlds import UNTIL_DAYS, drop_out_world, last_provider_rate, window_rate
-from tierwise import drop_out as do
-from tierwise.drop_out_rates import average_rate, rates
 from tierwise.files import InputError
+from tierwise.providers import drop_out as do
+from tierwise.providers.drop_out_rates import average_rate, rates
 from tierwise.rhythm import MERGE_DAYS, Rhythm, jobs, silence_chance
 
 SEEDS = range(3)

@@ -6,10 +6,11 @@ import pytest
 
 from provider_worlds import UNTIL_DAYS, drop_out_world, last_provider_rate, window_rate
 from small_providers import marketplace
-from tierwise import drop_out_measured as dm
-from tierwise import drop_out_page as page
-from tierwise import files, off_platform, report
-from tierwise import satisfaction_measured as sm
+from tierwise import files, report
+from tierwise.providers import drop_out_measured as dm
+from tierwise.providers import drop_out_page as page
+from tierwise.providers import off_platform
+from tierwise.providers import satisfaction_measured as sm
 
 UNTIL = pd.Timestamp("2024-07-01")
 ASKED = sm.Asked()

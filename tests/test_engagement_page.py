@@ -11,17 +11,18 @@ from sklearn.metrics import roc_auc_score
 
 from figures import STRANGE, drawn_twice, untried
 from small_customers import shoppers
-from tierwise import activity_groups as ag
-from tierwise import draws, engagement, event_file, files, plots, points, report
-from tierwise import engagement_judged as ej
-from tierwise import engagement_page as page
-from tierwise import engagement_stored as stored
-from tierwise import event_catalogue as ec
-from tierwise import learned_points as lp
+from tierwise import draws, files, plots, report
 from tierwise import paired_intervals as pi
-from tierwise import plots_engagement as pe
-from tierwise import point_weights as pw
 from tierwise.applications import customers
+from tierwise.customers import activity_groups as ag
+from tierwise.customers import engagement, event_file, points
+from tierwise.customers import engagement_judged as ej
+from tierwise.customers import engagement_page as page
+from tierwise.customers import engagement_stored as stored
+from tierwise.customers import event_catalogue as ec
+from tierwise.customers import learned_points as lp
+from tierwise.customers import plots_engagement as pe
+from tierwise.customers import point_weights as pw
 from tierwise.files import InputError
 
 ROOT = Path(__file__).parents[1]

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from small_events import AS_OF, RULES, at, catalogue, drawn, events
-from tierwise import event_catalogue as ec
-from tierwise import event_commands, event_file, point_replay, points
+from tierwise import event_commands
+from tierwise.customers import event_catalogue as ec
+from tierwise.customers import event_file, point_replay, points
 from tierwise.files import InputError
 
 TEXT = """# what counts here

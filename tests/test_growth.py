@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import growth_worlds as worlds
-from tierwise import generation_time as gt
-from tierwise import growth, growth_accounting
-from tierwise import growth_forecast as gf
 from tierwise.files import InputError
+from tierwise.referrals import generation_time as gt
+from tierwise.referrals import growth, growth_accounting
+from tierwise.referrals import growth_forecast as gf
 
 AS_OF = worlds.START + pd.Timedelta(days=worlds.UNTIL_DAYS)
 TREES_COUNT, MORE_COUNT, FORECASTS_COUNT = 200, 300, 70

@@ -6,8 +6,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from small_events import at
-from tierwise import learned_points as lp
-from tierwise import point_candidates as pc
+from tierwise.customers import learned_points as lp
+from tierwise.customers import point_candidates as pc
 from tierwise.files import InputError
 
 CUTS = [at(day) for day in range(100, 300, 25)]

@@ -7,9 +7,9 @@ from scipy.stats import beta as beta_law
 from sklearn.metrics import roc_auc_score
 
 from critic_worlds import RULE, START, UNTIL, found, model, people, ruled, step, texts, world
-from tierwise import critics_measured as cm
-from tierwise import loud_critics as lc
 from tierwise import shrinkage, shrinkage_kinds
+from tierwise.customers import critics_measured as cm
+from tierwise.customers import loud_critics as lc
 from tierwise.files import InputError
 
 LOUD = "-+--+--+--" * 3

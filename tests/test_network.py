@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tierwise import network
+from tierwise.companies import network
 from tierwise.files import InputError
 
 AS_OF = pd.Timestamp("2024-03-01")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import next_contact
+from tierwise.companies import next_contact
 from tierwise.evaluation import calibration_error
 from tierwise.files import InputError
 from tierwise.ranking import auc

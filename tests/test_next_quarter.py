@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import next_quarter as nq
-from tierwise import visits
 from tierwise.files import InputError
+from tierwise.providers import next_quarter as nq
+from tierwise.providers import visits
 
 
 def jobs(seed=0, count=4000):

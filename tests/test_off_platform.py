@@ -6,9 +6,9 @@ import pytest
 from scipy.special import expit
 from scipy.stats import norm
 
-from tierwise import drop_out, last_visits
-from tierwise import off_platform as op
 from tierwise.files import InputError
+from tierwise.providers import drop_out, last_visits
+from tierwise.providers import off_platform as op
 
 UNTIL_DAYS = 365.0
 ALL_JOBS = 0.0  # days: every booking is a job of its own

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from tierwise import order_value as ov
+from tierwise.companies import order_value as ov
 from tierwise.files import InputError
 
 TRUTH = (6.0, 4.0, 15.0)

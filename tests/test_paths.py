@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from tierwise import network, paths
+from tierwise.companies import network, paths
 from tierwise.files import InputError
 
 AS_OF = pd.Timestamp("2024-03-01")

@@ -26,11 +26,17 @@ BESIDE |= {"simulate_providers": ["simulation.provider_world"]}
 BESIDE |= {"fetch_tables@home_services": ["snapshot"]}
 BESIDE |= {"simulate_customers": ["simulation.customer_world"]}
 BESIDE |= {"fetch_tables@loyal_shoppers": ["snapshot"]}
+BESIDE |= {"simulate_referrals": ["simulation.referral_world"]}
+BESIDE |= {"fetch_tables@file_sharing": ["snapshot"]}
 # What simulating leaves: tables, and what is true of them.
 SIMULATED = {"simulate_world": ["data/raw/marketplace"]}
 SIMULATED |= {"simulate_accounts": ["data/raw/employers", "data/truth/employers"]}
 SIMULATED |= {"simulate_providers": ["data/raw/home_services", "data/truth/home_services"]}
 SIMULATED |= {"simulate_customers": ["data/raw/loyal_shoppers", "data/truth/loyal_shoppers"]}
+SIMULATED |= {"simulate_referrals": ["data/raw/file_sharing", "data/truth/file_sharing"]}
+# Of whom there are as many as params.yaml says, where a world is not named after them.
+COUNTED = {"simulate_world": "deals", "simulate_customers": "people"}
+COUNTED |= {"simulate_referrals": "members"}
 
 
 def yaml(path):
@@ -51,7 +57,8 @@ PYTHON = SpecifierSet(PROJECT["requires-python"])
 HOURLY = WHOLE["hourly"]
 OWN_STEPS = tuple(step for steps in files.OWN_SECTIONS.values() for step in steps)
 JUDGED_BY_TRUTH = {"account_alerts", "rating_audit", "satisfaction", "drop_out", "provider_ranks"}
-JUDGED_BY_TRUTH |= set(files.OWN_SECTIONS["customers"])
+JUDGED_BY_TRUTH |= {*files.OWN_SECTIONS["customers"], "attribution", "advocates"}
+JUDGED_BY_TRUTH |= {"invitation_choice", "referral_fraud"}
 
 
 def steps_of(application):
@@ -197,8 +204,7 @@ def test_simulated_tables_are_called_simulated(stages):
 
 def test_numbers_of_a_simulation_are_those_of_params(stages):
     for name, outs in SIMULATED.items():
-        kind = {"simulate_world": "deals", "simulate_customers": "people"}.get(name)
-        kind = kind or name.removeprefix("simulate_")
+        kind = COUNTED.get(name, name.removeprefix("simulate_"))
         command = stages[name].cmd
         assert f"--{kind} {WHOLE['simulation'][f'{kind}_count']}" in command
         assert f"--seed {WHOLE['simulation']['seed']}" in command
@@ -394,20 +400,17 @@ def test_shares_in_params_are_shares_and_names_end_in_units():
         "_loss",
         "_factor",
         *("_points", "_weeks", "_minutes", "_visits", "_ratings", "_chance", "_rank", "_threshold"),
-        *("_texts", "_median"),
+        *("_texts", "_median", "_hours"),
     )
-    pure = {
-        "tier_shares",
-        "stretch",
-        "memory",
-        "certainty",
-    }  # times a gap, and a share of weight: no unit
+    # Times a gap, a share of weight, log odds: no unit.
+    pure = {"tier_shares", "stretch", "memory", "certainty", "cap"}
+    by_name = ("tier_shares", "shown_by_fraud")
 
     def numbers(value, name=""):
         if isinstance(value, dict):
             for key, item in value.items():
                 if key not in ("words", "given", "given_weights"):  # by action or number
-                    yield from numbers(item, name if name == "tier_shares" else key)
+                    yield from numbers(item, name if name in by_name else key)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             yield name, value
 
@@ -415,8 +418,8 @@ def test_shares_in_params_are_shares_and_names_end_in_units():
     found = [pair for section in sections for pair in numbers(section)]
     assert len(found) > 10
     for name, value in found:
-        assert name in pure or name.endswith(units), name
-        if name.endswith(("_share", "_shares")):
+        assert name in (*pure, *by_name) or name.endswith(units), name
+        if name in by_name or name.endswith("_share"):
             assert 0 <= value <= 1, name
 
 

@@ -10,7 +10,8 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from figures import STRANGE, drawn_twice, svg, untried
-from tierwise import plots, plots_accounts
+from tierwise import plots
+from tierwise.companies import plots_accounts
 from tierwise.files import InputError
 from tierwise.look import BLUE, ORANGE
 

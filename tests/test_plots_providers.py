@@ -8,8 +8,8 @@ from matplotlib.colors import to_rgba
 
 from figures import STRANGE, drawn_twice, svg, untried
 from tierwise import plots
-from tierwise import plots_providers as pp
 from tierwise.look import BLUE, GREY, ORANGE
+from tierwise.providers import plots_providers as pp
 
 ESCAPED = b"$\\frac$ &lt;b&gt;&amp;amp;"  # STRANGE as XML says it
 

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from figures import STRANGE, drawn_twice, svg, untried
-from tierwise import plots, plots_segments
+from tierwise import plots
+from tierwise.customers import plots_segments
 
 ESCAPED = b"$\\frac$ &lt;b&gt;&amp;amp;"  # STRANGE as XML says it
 NAMES = {1: STRANGE, 2: "club people"}

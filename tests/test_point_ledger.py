@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from small_events import AS_OF, at, catalogue, drawn, events
-from tierwise import point_ledger as pl
-from tierwise import points
+from tierwise.customers import point_ledger as pl
+from tierwise.customers import points
 from tierwise.files import InputError
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from small_events import AS_OF, at, catalogue, drawn, events
-from tierwise import person_table, point_store, points
-from tierwise import point_kernel as pk
+from tierwise.customers import person_table, point_store, points
+from tierwise.customers import point_kernel as pk
 from tierwise.files import InputError
 
 

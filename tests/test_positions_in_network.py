@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from tierwise import centrality
-from tierwise import positions_in_network as network
+from tierwise.companies import centrality
+from tierwise.companies import positions_in_network as network
 from tierwise.files import InputError
 
 SEEDS = range(6)

@@ -9,10 +9,14 @@ import pandas as pd
 import pytest
 
 from ranked_providers import QUESTION, RULES, small_marketplace, until_of, untouched
-from tierwise import drop_out_measured as dm
-from tierwise import (
+from tierwise import files
+from tierwise.applications import providers as asked
+from tierwise.files import InputError
+from tierwise.provider_cards import advice, appeals, button, ground, page, steps
+from tierwise.provider_cards import card as cards
+from tierwise.providers import drop_out_measured as dm
+from tierwise.providers import (
     drop_out_page,
-    files,
     rank_promises,
     rank_quarters,
     ranks_page,
@@ -21,10 +25,6 @@ from tierwise import (
     visit_scores,
     visits,
 )
-from tierwise.applications import providers as asked
-from tierwise.files import InputError
-from tierwise.provider_cards import advice, appeals, button, ground, page, steps
-from tierwise.provider_cards import card as cards
 
 NAME = "home_services"
 NAMES = ranks_page.names_of(["basic", "good", "very good", "best"])

@@ -12,12 +12,12 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.meta_analysis import combine_effects
 
 from provider_worlds import UNTIL_DAYS, drop_out_world
-from tierwise import drop_out as do
-from tierwise import repeat_buying as rb
-from tierwise import satisfaction as sa
 from tierwise import shrinkage as sh
-from tierwise.drop_out_rates import rates
-from tierwise.last_visits import summed
+from tierwise.companies import repeat_buying as rb
+from tierwise.providers import drop_out as do
+from tierwise.providers import satisfaction as sa
+from tierwise.providers.drop_out_rates import rates
+from tierwise.providers.last_visits import summed
 from tierwise.rhythm import Rhythm
 
 # Geissler 1889, in Lindsey and Altham, Applied Statistics 47(1), 1998: boys among the first twelve

@@ -9,9 +9,9 @@ import pytest
 from crm import at
 from ranked_providers import QUESTION, small_marketplace, until_of, untouched
 from small_providers import small_providers
-from tierwise import visits_seen
 from tierwise.applications import providers as asked
 from tierwise.files import InputError
+from tierwise.providers import visits_seen
 from tierwise.rhythm import Rhythm
 
 

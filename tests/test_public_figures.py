@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy.stats import beta
 
-from tierwise import public_figures as pf
 from tierwise.files import InputError
-from tierwise.satisfaction import EARLY, TOLD
+from tierwise.providers import public_figures as pf
+from tierwise.providers.satisfaction import EARLY, TOLD
 from tierwise.shrinkage import BetaPrior, beta_prior
 
 BOTH = pd.Index([1, 2], name="provider")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tierwise import purchases as pu
+from tierwise.companies import purchases as pu
 from tierwise.files import InputError
 
 CUT = pd.Timestamp("2026-04-01")

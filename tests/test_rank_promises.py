@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 
 from ranked_providers import QUESTION, small_marketplace, until_of, untouched
-from tierwise import badges, files, plots_ranks, ranks_page
-from tierwise import rank_promises as rp
-from tierwise import ranks as ra
+from tierwise import files
 from tierwise.applications import providers as asked
 from tierwise.files import InputError
+from tierwise.providers import badges, plots_ranks, ranks_page
+from tierwise.providers import rank_promises as rp
+from tierwise.providers import ranks as ra
 
 NAMES = ranks_page.names_of(["basic", "good", "very good", "best"])
 
@@ -167,7 +168,7 @@ def test_the_table_that_is_handed_over_has_a_row_per_provider_and_quarter(page, 
 
 
 def test_pages_say_how_many_changed_and_why():
-    from tierwise import rank_quarters
+    from tierwise.providers import rank_quarters
 
     quarters, _, _ = untouched()
     changed = rank_quarters.changes(quarters)

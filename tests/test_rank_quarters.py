@@ -16,11 +16,11 @@ from ranked_providers import (
     until_of,
     untouched,
 )
-from tierwise import rank_quarters as rq
-from tierwise import ranks as ra
-from tierwise import ranks_at_rest, score_parts
 from tierwise.applications import providers as asked
 from tierwise.files import InputError
+from tierwise.providers import rank_quarters as rq
+from tierwise.providers import ranks as ra
+from tierwise.providers import ranks_at_rest, score_parts
 from tierwise.shrinkage import NormalPrior
 
 COLUMNS = ["mean", "sd", "effective_visits"]

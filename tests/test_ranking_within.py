@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy.optimize import check_grad
 from scipy.special import expit
 
-from tierwise import hits_within, managers, rankers
+from tierwise import rankers
 from tierwise import ranking_within as within
+from tierwise.companies import hits_within, managers
 from tierwise.files import InputError
 
 TRUE_WEIGHTS = np.array([1.5, -0.8, 0.0])

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provider_worlds import constant_quarters, satisfaction_world
-from tierwise import ranks as ra
 from tierwise.files import InputError
+from tierwise.providers import ranks as ra
+from tierwise.providers.satisfaction import quality
 from tierwise.rhythm import jobs
-from tierwise.satisfaction import quality
 from tierwise.shrinkage import NormalPrior, normal_prior
 
 RULES = ra.Rules((-0.7, 0.0, 0.7))

@@ -7,9 +7,9 @@ from scipy.stats import spearmanr
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from rating_worlds import plain_visits, rated, telling_world
-from tierwise import rating_agreement as ra
 from tierwise import shrinkage
 from tierwise.files import InputError
+from tierwise.providers import rating_agreement as ra
 
 
 def alike(seed=0, share=0.97, **given):

@@ -9,12 +9,13 @@ import pytest
 from crm import at
 from rating_worlds import plain_visits, rated, telling_world
 from small_providers import marketplace, small_providers
-from tierwise import files, plots_ratings, rating_agreement, rating_changes, rating_response
-from tierwise import rating_audit as audit
-from tierwise import rating_page as page
-from tierwise import rating_words as words
+from tierwise import files
 from tierwise.accounts import known
 from tierwise.files import InputError
+from tierwise.providers import plots_ratings, rating_agreement, rating_changes, rating_response
+from tierwise.providers import rating_audit as audit
+from tierwise.providers import rating_page as page
+from tierwise.providers import rating_words as words
 
 UNTIL = pd.Timestamp("2026-03-01")
 CHANGES = [{"name": "<b>prompt", "at": "2023-10-01"}, {"name": "click", "at": "2024-01-01"}]

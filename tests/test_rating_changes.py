@@ -7,9 +7,9 @@ import statsmodels.api as sm
 from scipy.signal import lfilter
 
 from rating_worlds import START_DAYS, plain_visits, rated
-from tierwise import rating_changes as rc
 from tierwise.files import InputError
-from tierwise.visits import START
+from tierwise.providers import rating_changes as rc
+from tierwise.providers.visits import START
 
 AT = START_DAYS + 434  # whole weeks from the start
 DATE = (START + pd.Timedelta(days=AT)).strftime("%Y-%m-%d")

@@ -11,9 +11,9 @@ from rating_worlds import (
     reluctant_world,
     surveyed_world,
 )
-from tierwise import rating_response as rr
 from tierwise.files import InputError
-from tierwise.rating_audit import TOP_ENDS, top_measure
+from tierwise.providers import rating_response as rr
+from tierwise.providers.rating_audit import TOP_ENDS, top_measure
 
 
 def by_way(visits, measure=None):

@@ -11,9 +11,11 @@ from statistics import mean
 
 import pytest
 
+from tierwise import files
+
 ROOT = Path(__file__).parent.parent
 BLOCKS = ("bank_calls", "leads", "benchmarks", "quality", "sizes", "outcomes", "employers")
-BLOCKS += ("home_services", "loyal_shoppers")
+BLOCKS += ("home_services", "loyal_shoppers", "file_sharing")
 
 
 def marks(application):
@@ -256,7 +258,7 @@ def block(application):
     made = {"bank_calls": bank_calls, "leads": leads}
     made |= {"benchmarks": benchmarks, "quality": quality, "sizes": sizes}
     made |= {"outcomes": outcomes, "employers": employers, "home_services": home_services}
-    made |= {"loyal_shoppers": loyal_shoppers}
+    made |= {"loyal_shoppers": loyal_shoppers, "file_sharing": file_sharing}
     return "\n".join(made[application]())
 
 
@@ -305,6 +307,14 @@ def loyal_shoppers():
     told = {step: metrics("loyal_shoppers", step) for step in steps}
     lines = [f"- `{step}`: {one['sentence']}" for step, one in told.items()]
     return ["On simulated customers, judged on what came later:", "", *lines, ""]
+
+
+def file_sharing():
+    """Referrals: the sentence of each page, on simulated tables."""
+    steps = files.OWN_SECTIONS["referrals"]
+    told = {step: metrics("file_sharing", step) for step in steps}
+    lines = [f"- `{step}`: {one['sentence']}" for step, one in told.items()]
+    return ["On simulated members, judged on what came later:", "", *lines, ""]
 
 
 @pytest.mark.parametrize("application", BLOCKS)

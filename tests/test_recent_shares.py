@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import recent_shares as rs
 from tierwise.files import InputError
+from tierwise.providers import recent_shares as rs
 from tierwise.shrinkage import shrunk_shares
 
 LOOKS = [400.0, 500.0, 600.0, 700.0, 800.0]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tierwise import referral_chains as rc
 from tierwise.files import InputError
+from tierwise.referrals import referral_chains as rc
 
 SMALL = pd.DataFrame(
     {

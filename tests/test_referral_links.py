@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from tierwise import referral_links as links
 from tierwise.files import InputError
 from tierwise.referral_commands import referrals
+from tierwise.referrals import referral_links as links
 
 KEY, OTHER = b"k" * 32, b"o" * 40
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -173,7 +173,7 @@ def test_help_of_the_commands_imports_no_heavy_library():
         "import sys; from tierwise.referral_commands import referrals\n"
         "try: referrals(['link', '--help'])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'numpy', 'pandas', 'scipy', 'tierwise.referral_links'} & set(sys.modules)))"
+        "print(sorted({'numpy', 'pandas', 'scipy', 'tierwise.referrals.referral_links'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ

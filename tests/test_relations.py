@@ -9,7 +9,8 @@ import pytest
 import brief_world as bw
 from crm import at, frame
 from small_accounts import small_accounts
-from tierwise import accounts, files, relations, strongest
+from tierwise import accounts, files
+from tierwise.companies import relations, strongest
 from tierwise.files import InputError
 from tierwise.tables import KEYS
 

@@ -12,7 +12,7 @@ from scipy.special import gamma as gamma_function
 from scipy.special import hyp2f1
 from scipy.stats import beta as beta_law
 
-from tierwise import repeat_buying as rb
+from tierwise.companies import repeat_buying as rb
 from tierwise.files import InputError
 
 BG = (0.8, 6.0, 0.9, 2.5)

@@ -6,8 +6,8 @@ import pytest
 from scipy.special import betaln
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from tierwise import return_rates as rr
 from tierwise.files import InputError
+from tierwise.providers import return_rates as rr
 from tierwise.shrinkage import beta_prior
 
 HORIZON_DAYS = 100.0

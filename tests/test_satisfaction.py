@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from statsmodels.regression.mixed_linear_model import MixedLM
 
 from provider_worlds import acting_world, satisfaction_world
-from tierwise import satisfaction as sa
-from tierwise import visit_scores as vs
 from tierwise.files import InputError
+from tierwise.providers import satisfaction as sa
+from tierwise.providers import visit_scores as vs
 from tierwise.rhythm import Rhythm, expected_gap_days, jobs, returned_in_own_gap
 from tierwise.shrinkage import split_half
 

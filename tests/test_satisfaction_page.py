@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from small_providers import marketplace, small_providers
-from tierwise import files, report, satisfaction
-from tierwise import satisfaction_measured as sm
-from tierwise import satisfaction_page as page
+from tierwise import files, report
 from tierwise.files import InputError
+from tierwise.providers import satisfaction
+from tierwise.providers import satisfaction_measured as sm
+from tierwise.providers import satisfaction_page as page
 
 UNTIL = pd.Timestamp("2024-07-01")
 ASKED = sm.Asked()

@@ -9,7 +9,7 @@ import pytest
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from critic_worlds import model
-from tierwise import sentiment, sentiment_measured, sentiment_rules, sentiment_words
+from tierwise.customers import sentiment, sentiment_measured, sentiment_rules, sentiment_words
 from tierwise.files import InputError
 from tierwise.simulation import customer_phrases
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import purchases as pu
-from tierwise import spend as sp
-from tierwise import spend_measures as sm
-from tierwise import spend_trees
+from tierwise.companies import purchases as pu
+from tierwise.companies import spend as sp
+from tierwise.companies import spend_measures as sm
+from tierwise.companies import spend_trees
 from tierwise.files import InputError
 
 START = pd.Timestamp("2025-01-01").as_unit("us")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tierwise import spend_measures as sm
+from tierwise.companies import spend_measures as sm
 from tierwise.files import InputError
 
 RANDOM = np.random.default_rng(4)

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from small_shop import purchases, shop
-from tierwise import files, spend, spend_page, spend_rolled
-from tierwise import purchases as pu
+from tierwise import files
+from tierwise.companies import purchases as pu
+from tierwise.companies import spend, spend_page, spend_rolled
 
 QUESTION = spend.Question(180.0)
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from small_shop import FIRST, purchases, shop
-from tierwise import purchases as pu
-from tierwise import spend, spend_rolled
-from tierwise import spend_measures as sm
+from tierwise.companies import purchases as pu
+from tierwise.companies import spend, spend_rolled
+from tierwise.companies import spend_measures as sm
 from tierwise.files import InputError
 
 HORIZON_DAYS = 180.0

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit
 from scipy.stats import norm, spearmanr
 
-from tierwise import pooling, strongest
+from tierwise.companies import pooling, strongest
 from tierwise.files import InputError
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from crm import at
 from small_providers import marketplace, small_providers, write_tables
-from tierwise import rhythm, tables, visits
+from tierwise import rhythm, tables
 from tierwise.files import InputError
+from tierwise.providers import visits
 
 UNTIL = pd.Timestamp(at(30))
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from tierwise import waiting
 from tierwise.files import InputError
+from tierwise.providers import waiting
 
 DAYS = np.array([0.0, 3.0, 10.0, 30.0, 60.0])
 

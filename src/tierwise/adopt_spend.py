@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tierwise import adopt, purchases, sections, spend_rolled
+from tierwise import adopt, sections
 from tierwise.applications import account_spend
+from tierwise.companies import purchases, spend_rolled
 from tierwise.files import SPEND_STEP, InputError, project_root, write_text
 
 ORIGINS_COUNT = 3

@@ -29,10 +29,10 @@ import numpy as np
 import pandas as pd
 
 from tierwise import examples as ex
-from tierwise import referral_claims as rc
 from tierwise.features import check_times
 from tierwise.files import InputError
-from tierwise.referral_claims import ABSENT, TRAITS, Claims, People, Rules
+from tierwise.referrals import referral_claims as rc
+from tierwise.referrals.referral_claims import ABSENT, TRAITS, Claims, People, Rules
 
 CODE, CLICK, SHARE, ITSELF = "code", "click", "shared item", "itself"
 SOURCES = (CODE, CLICK, SHARE, ITSELF)

@@ -12,8 +12,11 @@ from tierwise.customer_commands import customers
 from tierwise.event_commands import events
 from tierwise.hourly_commands import hourly
 from tierwise.intake_commands import collect
+from tierwise.invitations.commands import invitations
 from tierwise.provider_commands import providers
 from tierwise.referral_commands import referrals
+from tierwise.referral_page.commands import referral_pages
+from tierwise.rewards.commands import rewards
 from tierwise.service.key_commands import keys
 
 app = typer.Typer(
@@ -35,6 +38,9 @@ app.add_typer(companies)
 app.add_typer(providers)
 app.add_typer(customers)
 app.add_typer(referrals)
+app.add_typer(invitations)
+app.add_typer(referral_pages)
+app.add_typer(rewards, name="rewards")
 app.add_typer(collect, name="collect")
 app.add_typer(events, name="events")
 app.add_typer(keys, name="keys")

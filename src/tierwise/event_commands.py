@@ -33,7 +33,7 @@ Never = Annotated[bool, typer.Option("--never-fades", help="Points stay.")]
 
 
 def path_of(catalogue: Path | None) -> Path:
-    from tierwise.event_file import NAME
+    from tierwise.customers.event_file import NAME
     from tierwise.files import project_root
 
     return catalogue or project_root() / NAME
@@ -43,7 +43,7 @@ def at_of(text: str | None) -> Any:
     """The instant of --from; now, to the second, without it."""
     import pandas as pd
 
-    from tierwise.event_catalogue import instant
+    from tierwise.customers.event_catalogue import instant
 
     now = pd.Timestamp.now("UTC").floor("s").tz_localize(None)
     return instant("--from", text) or now
@@ -77,8 +77,8 @@ def list_events(
     history: Annotated[bool, typer.Option("--history", help="All versions of all rules.")] = False,
 ) -> None:
     """Print the events with their rules, archived ones too."""
-    from tierwise import event_catalogue as ec
-    from tierwise import event_file
+    from tierwise.customers import event_catalogue as ec
+    from tierwise.customers import event_file
 
     table = ec.table(event_file.read(path_of(catalogue)), history)
     table["from_at"] = ["always" if at != at else str(at) for at in table["from_at"]]
@@ -108,7 +108,7 @@ def add(
       tierwise events add
       tierwise events add story_posted --points 10 --half-life-days 120 --cap-per-day 30
     """
-    from tierwise import event_file
+    from tierwise.customers import event_file
 
     path = path_of(catalogue)
     given = rule_of(points, half_life_days, idle_days, idle_share, cap_per_day, never_fades)
@@ -128,8 +128,8 @@ def asked(
     path: Path, event_id: str | None, name: str | None, given: dict[str, Any]
 ) -> tuple[str, str, dict[str, Any]]:
     """The wizard: id, name and rule, each checked before the next question."""
-    from tierwise import event_catalogue as ec
-    from tierwise import event_file
+    from tierwise.customers import event_catalogue as ec
+    from tierwise.customers import event_file
     from tierwise.files import InputError
 
     if given:
@@ -210,7 +210,7 @@ def answer(text: str, check: Callable[[Any], Any], **more: Any) -> Any:
 
 
 def said(event: Any) -> str:
-    from tierwise.event_catalogue import spoken
+    from tierwise.customers.event_catalogue import spoken
 
     cap = event.current.cap_per_day
     limit = "" if cap is None else f", at most {cap:g} a day"
@@ -236,7 +236,7 @@ def set_rule(
     Example:
       tierwise events set story_posted --points 5 --from 2026-03-01
     """
-    from tierwise import event_file
+    from tierwise.customers import event_file
 
     changes = rule_of(points, half_life_days, idle_days, idle_share, cap_per_day, never_fades)
     made = event_file.change(path_of(catalogue), event_id, at_of(from_at), changes)
@@ -246,7 +246,7 @@ def set_rule(
 @events.command()
 def archive(event_id: Id, from_at: From = None, catalogue: CatalogueFile = None) -> None:
     """Let an event earn nothing more; its history and what was earned stay."""
-    from tierwise import event_file
+    from tierwise.customers import event_file
 
     made = event_file.archive(path_of(catalogue), event_id, at_of(from_at))
     print(f"'{made.id}' is archived from {made.current.from_at} on.")
@@ -255,7 +255,7 @@ def archive(event_id: Id, from_at: From = None, catalogue: CatalogueFile = None)
 @events.command()
 def restore(event_id: Id, from_at: From = None, catalogue: CatalogueFile = None) -> None:
     """Let an archived event earn again, by the rule that it had."""
-    from tierwise import event_file
+    from tierwise.customers import event_file
 
     made = event_file.restore(path_of(catalogue), event_id, at_of(from_at))
     print(f"'{made.id}' from {made.current.from_at} on: {said(made)}.")
@@ -281,8 +281,9 @@ def replay(
     Example:
       tierwise events replay events.parquet --as-of 2025-06-01 --as-of 2026-01-01 --rules new.yaml
     """
-    from tierwise import event_catalogue as ec
-    from tierwise import event_file, files, point_replay
+    from tierwise import files
+    from tierwise.customers import event_catalogue as ec
+    from tierwise.customers import event_file, point_replay
 
     held = event_file.read(path_of(catalogue))
     tried = ec.as_if_always(held) if rules is None else event_file.read(rules)

@@ -29,12 +29,17 @@ OWN_SECTIONS = {
     "accounts": ("decision_makers", "relationship_paths", "account_brief", "account_alerts"),
     "providers": ("rating_audit", "satisfaction", "drop_out", "provider_ranks", "provider_card"),
     "customers": ("engagement", "segment_customers", "funnels", "loud_critics"),
+    "referrals": (
+        *("attribution", "referral_fraud", "advocates", "invitation_choice"),
+        "referral_page",
+    ),
 }
 # Which sections tell of the same; one card each on the first page.
 SUBJECTS = {
     "companies": (SPEND_STEP, "accounts"),
     "providers": ("providers",),
     "customers": ("customers",),
+    "referrals": ("referrals",),
 }
 
 

@@ -25,7 +25,6 @@ from tierwise import (
     engine,
     export,
     files,
-    likeness,
     reasons,
     scoring,
     snapshot,
@@ -33,6 +32,7 @@ from tierwise import (
     words,
 )
 from tierwise import examples as ex
+from tierwise.companies import likeness
 from tierwise.files import InputError
 
 REASONS_COUNT = 3

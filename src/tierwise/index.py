@@ -25,6 +25,7 @@ TITLES = {
     "companies": "companies and people",
     "providers": "who serves well",
     "customers": "who is active, and how",
+    "referrals": "who brings whom",
 }
 
 

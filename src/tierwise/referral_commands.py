@@ -1,6 +1,7 @@
 """The commands about referrals."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,7 +32,7 @@ def link(
     """
     from datetime import UTC
 
-    from tierwise import referral_links as links
+    from tierwise.referrals import referral_links as links
 
     at = datetime.now(UTC) if issued is None else issued
     token, made = links.made(person, campaign, at, links.keys())
@@ -52,8 +53,40 @@ def read_link(
     Example:
       tierwise read-link "https://example.com/join?ref=1.17.spring.1767225600.Jx0..."
     """
-    from tierwise import referral_links as links
+    from tierwise.referrals import referral_links as links
 
     found = links.read(links.token_of(address), links.keys(), oldest_days=oldest_days)
     print(f"person {found.person_id}, campaign {found.campaign}, made {found.issued_at:%Y-%m-%d}")
     print(found.link_id)
+
+
+@referrals.command("simulate-referrals")
+def simulate_referrals(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where the tables go; replaced as a whole.")
+    ],
+    members: Annotated[
+        int, typer.Option(metavar="COUNT", help="How many members at the end, about.")
+    ] = 9000,
+    months: Annotated[int, typer.Option(metavar="COUNT", help="For how many months.")] = 22,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Another one, another world.")] = 0,
+    truth: Annotated[
+        Path | None, typer.Option(metavar="FOLDER2", help="Where the truth goes.")
+    ] = None,
+) -> None:
+    """Write the tables of simulated referrals.
+
+    A file-sharing company whose members bring others: who signed up when and how, with links,
+    clicks, invitations, shared items, purchases, interests and days of activity, and with rings of
+    fraud. The same numbers give the same bytes. Without --truth nobody learns who really brought
+    whom.
+
+    \b
+    Example:
+      tierwise simulate-referrals data/raw/file_sharing --members 2000 --months 12
+    """
+    from tierwise.simulation import referral_world
+    from tierwise.simulation.referral_settings import ReferralSettings
+
+    settings = ReferralSettings(seed=seed, members_count=members, months_count=months)
+    referral_world.write(folder, settings, truth)

@@ -27,7 +27,7 @@ from albany_hosts import (
 from scipy.stats import rankdata, spearmanr
 from sklearn.metrics import roc_auc_score
 
-from tierwise import return_rates as rr
+from tierwise.providers import return_rates as rr
 from tierwise.shrinkage import beta_prior, shrunk_shares
 
 pytestmark = pytest.mark.skipif(

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import order_value
-from tierwise import purchases as pu
-from tierwise import repeat_buying as rb
-from tierwise import spend as sp
-from tierwise import spend_intervals as si
-from tierwise import spend_measures as sm
+from tierwise.companies import order_value
+from tierwise.companies import purchases as pu
+from tierwise.companies import repeat_buying as rb
+from tierwise.companies import spend as sp
+from tierwise.companies import spend_intervals as si
+from tierwise.companies import spend_measures as sm
 
 DATA = os.environ.get("TIERWISE_REAL_DATA", "")
 FILE = Path(DATA) / "cdnow" / "CDNOW_sample.txt"

@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 from scipy.special import betaln
 
-from tierwise import drop_out as do
-from tierwise import purchases as pu
-from tierwise import repeat_buying as rb
-from tierwise.drop_out_rates import rates
+from tierwise.companies import purchases as pu
+from tierwise.companies import repeat_buying as rb
+from tierwise.providers import drop_out as do
+from tierwise.providers.drop_out_rates import rates
 
 FILE = Path(os.environ.get("TIERWISE_REAL_DATA", "")) / "cdnow" / "CDNOW_sample.txt"
 CUT = pd.Timestamp("1997-10-01").as_unit("us")

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import learned_points as lp
-from tierwise import point_candidates as pc
-from tierwise import purchases as pu
-from tierwise import repeat_buying as rb
+from tierwise.companies import purchases as pu
+from tierwise.companies import repeat_buying as rb
+from tierwise.customers import learned_points as lp
+from tierwise.customers import point_candidates as pc
 from tierwise.ranking import auc
 
 FILE = Path(os.environ.get("TIERWISE_REAL_DATA", "")) / "cdnow" / "CDNOW_sample.txt"

@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
-from tierwise import activity_groups as ag
-from tierwise import event_catalogue as ec
-from tierwise import learned_points as lp
-from tierwise import point_candidates as pc
-from tierwise import point_ledger, points
+from tierwise.customers import activity_groups as ag
+from tierwise.customers import event_catalogue as ec
+from tierwise.customers import learned_points as lp
+from tierwise.customers import point_candidates as pc
+from tierwise.customers import point_ledger, points
 from tierwise.ranking import auc
 
 FOLDER = Path(os.environ.get("TIERWISE_REAL_DATA", "")) / "lobsters" / "dev"

@@ -11,7 +11,7 @@ import networkx as nx
 import pandas as pd
 import pytest
 
-from tierwise import referral_chains as rc
+from tierwise.referrals import referral_chains as rc
 
 FOLDER = Path(os.environ.get("TIERWISE_REAL_DATA", "")) / "nyjazz"
 pytestmark = pytest.mark.skipif(

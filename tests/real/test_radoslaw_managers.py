@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import hits_within, managers
-from tierwise import positions_in_network as network
+from tierwise.companies import hits_within, managers
+from tierwise.companies import positions_in_network as network
 
 DATA = os.environ.get("TIERWISE_REAL_DATA", "")
 POSITIONS = os.environ.get("TIERWISE_RADOSLAW_POSITIONS", "")

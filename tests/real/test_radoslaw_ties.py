@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import network, next_contact, paths, pooling, strongest
+from tierwise.companies import network, next_contact, paths, pooling, strongest
 from tierwise.evaluation import measures
 from tierwise.ranking import auc
 

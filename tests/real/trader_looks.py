@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tierwise import recent_shares as rs
-from tierwise import satisfaction as sa
 from tierwise import shrinkage as sh
+from tierwise.providers import recent_shares as rs
+from tierwise.providers import satisfaction as sa
 
 FILE = Path(os.environ.get("TIERWISE_REAL_DATA", "")) / "bitcoin_otc" / "soc-sign-bitcoinotc.csv"
 LOOKS = pd.date_range("2011-07-01", "2016-01-01", freq="6MS")

@@ -30,9 +30,10 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from tierwise import accounts, purchases, refusals
+from tierwise import accounts, refusals
 from tierwise import examples as ex
 from tierwise import features as ft
+from tierwise.companies import purchases
 from tierwise.files import InputError
 from tierwise.flatfile import read_table
 from tierwise.times import parse_times

@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from tierwise import account_tables, accounts, positions_in_network, refusals
+from tierwise import account_tables, accounts, refusals
 from tierwise import examples as ex
 from tierwise import features as ft
+from tierwise.companies import positions_in_network
 from tierwise.files import InputError
 
 HERE = "src/tierwise/applications/decision_makers.py"

@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from tierwise import public_figures, refusals, visits
+from tierwise import refusals
 from tierwise.accounts import Tables
 from tierwise.files import InputError
-from tierwise.visits_seen import WANTED, Seen, outcomes, recent, seasoned
+from tierwise.providers import public_figures, visits
+from tierwise.providers.visits_seen import WANTED, Seen, outcomes, recent, seasoned
 
 HERE = "src/tierwise/applications/providers.py"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -11,7 +11,7 @@ from tierwise.briefs import ground as brief_ground
 from tierwise.briefs import store as brief_store
 from tierwise.briefs.ground import Prepared
 from tierwise.briefs.settings import Settings
-from tierwise.spend_intervals import NOMINAL
+from tierwise.companies.spend_intervals import NOMINAL
 
 
 def prepared(found: Tables, as_of: pd.Timestamp, application: str, simulated: bool) -> Prepared:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from tierwise import accounts, network, paths
+from tierwise import accounts
+from tierwise.companies import network, paths
 
 LINE_MOST_COUNT = 4  # people on a longer way, both ends among them
 Evidence = dict[str, Any]  # contacts_count, last_days, two_way

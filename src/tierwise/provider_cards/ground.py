@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from tierwise import accounts, files, visits
-from tierwise import public_figures as public
+from tierwise import accounts, files
 from tierwise.accounts import Tables
 from tierwise.files import InputError
+from tierwise.providers import public_figures as public
+from tierwise.providers import visits
 
 LOOKBACK_DAYS = 365.0
 APPEALS = ("appealed", "appeal accepted", "appeal refused")

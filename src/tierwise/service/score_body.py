@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tierwise import likeness
+from tierwise.companies import likeness
 
 DEPTH_MAX_COUNT = 8  # ours has 4: {"rows": [{"columns": {}}]}
 PROBLEMS_MAX_COUNT = 10

@@ -11,7 +11,7 @@ import pandas as pd
 
 from tierwise.files import InputError
 from tierwise.simulation import clock
-from tierwise.simulation.settings import FIRST_YEAR, LAST_YEAR, Settings
+from tierwise.simulation.settings import FIRST_YEAR, Settings, check_months, delivered
 
 ACCOUNTS_MOST = 20_000  # about as many as fit in memory
 SHARES = ("late_share", "copy_share", "missing_share", "hostile_share", "opt_out_share")
@@ -51,13 +51,7 @@ class AccountSettings:
         for name in SHARES:
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} {getattr(self, name)} must be at least 0 and below 1.")
-        if self.first_at.day != 1 or self.first_at != self.first_at.normalize():
-            raise InputError(f"first_day {self.first_day} must be the first day of a month.")
-        if self.first_at.year < FIRST_YEAR + 1 or self.last_at.year > LAST_YEAR - 4:
-            raise InputError(
-                f"first_day {self.first_day} with {self.months_count} months must lie between "
-                f"{FIRST_YEAR + 1} and {LAST_YEAR - 4}."
-            )
+        check_months(self.first_day, self.months_count, FIRST_YEAR + 1)
 
     @property
     def first_at(self) -> pd.Timestamp:
@@ -77,14 +71,7 @@ class AccountSettings:
     @property
     def rows(self) -> Settings:
         """The same period and shares for `delivery`, by which rows reach us."""
-        return Settings(
-            seed=self.seed,
-            first_day=self.first_day,
-            months_count=self.months_count,
-            late_share=self.late_share,
-            copy_share=self.copy_share,
-            missing_share=self.missing_share,
-        )
+        return delivered(self)
 
     def generators(self, count: int) -> list[np.random.Generator]:
         """Sources of random numbers, one for each family of tables."""

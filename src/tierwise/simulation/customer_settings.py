@@ -1,6 +1,5 @@
 """What a simulated world of customers may be told, and the hypotheses that are tried in it."""
 
-import datetime as dt
 import math
 import re
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tierwise.files import InputError
-from tierwise.simulation.settings import FIRST_YEAR, LAST_YEAR, Settings
+from tierwise.simulation.settings import FIRST_YEAR, Settings, check_months, delivered, moments
 
 PEOPLE_MOST, MONTHS_MOST = 60_000, 60  # about as many as fit in memory
 SEPARATION_MOST, EFFECT_MOST = 2.0, 2.0
@@ -22,7 +21,6 @@ ANSWERED, BOUGHT = "answered", "bought"
 OUTCOMES = (ANSWERED, BOUGHT)
 FIRST_PART, LAST_PART = 0.15, 0.92  # of the time, between which hypotheses are tried in turn
 SHARES_ROOM = 1e-9
-DAY_MICROSECONDS = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -147,19 +145,7 @@ class CustomerSettings:
                 )
 
     def check_days(self) -> None:
-        try:
-            first = dt.date.fromisoformat(self.first_day)
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f"first_day {self.first_day!r} must be a date such as 2023-01-01."
-            ) from error
-        if first.day != 1:
-            raise InputError(f"first_day {self.first_day} must be the first day of a month.")
-        if first.year < FIRST_YEAR + 1 or self.last_at.year > LAST_YEAR - 4:
-            raise InputError(
-                f"first_day {self.first_day} with {self.months_count} months must lie between "
-                f"{FIRST_YEAR + 1} and {LAST_YEAR - 4}."
-            )
+        check_months(self.first_day, self.months_count, FIRST_YEAR + 1)
 
     @property
     def first_at(self) -> pd.Timestamp:
@@ -177,14 +163,7 @@ class CustomerSettings:
     @property
     def rows(self) -> Settings:
         """The same period and shares for `delivery`, by which rows reach us."""
-        return Settings(
-            seed=self.seed,
-            first_day=self.first_day,
-            months_count=self.months_count,
-            late_share=self.late_share,
-            copy_share=self.copy_share,
-            missing_share=self.missing_share,
-        )
+        return delivered(self)
 
     @property
     def tried_days(self) -> np.ndarray:
@@ -194,9 +173,7 @@ class CustomerSettings:
 
     def moments(self, days: np.ndarray) -> np.ndarray:
         """UTC of days since the first moment, to the millisecond."""
-        thousandths = np.round(np.asarray(days, float) * (DAY_MICROSECONDS / 1000))
-        spans = (thousandths.astype("int64") * 1000).astype("timedelta64[us]")
-        return np.datetime64(self.first_at, "us") + spans
+        return moments(self.first_at, days)
 
     def generators(self, count: int) -> list[np.random.Generator]:
         """Sources of random numbers, one for each family of tables."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tierwise.files import InputError
-from tierwise.simulation.settings import FIRST_YEAR, LAST_YEAR, Settings
+from tierwise.simulation.settings import FIRST_YEAR, Settings, check_months, delivered
 
 PROVIDERS_MOST, CELLS_MOST = 2_000, 120_000_000  # providers; times customers: what fits in memory
 SHARES = (
@@ -98,13 +98,7 @@ class ProviderSettings:
             )
 
     def check_days(self) -> None:
-        if self.first_at.day != 1 or self.first_at != self.first_at.normalize():
-            raise InputError(f"first_day {self.first_day} must be the first day of a month.")
-        if self.first_at.year < FIRST_YEAR + 1 or self.last_at.year > LAST_YEAR - 4:
-            raise InputError(
-                f"first_day {self.first_day} with {self.months_count} months must lie between "
-                f"{FIRST_YEAR + 1} and {LAST_YEAR - 4}."
-            )
+        check_months(self.first_day, self.months_count, FIRST_YEAR + 1)
         for name in ("prompt_day", "one_click_day"):
             self.day_of(name)
 
@@ -148,14 +142,7 @@ class ProviderSettings:
     @property
     def rows(self) -> Settings:
         """The same period and shares for `delivery`, by which rows reach us."""
-        return Settings(
-            seed=self.seed,
-            first_day=self.first_day,
-            months_count=self.months_count,
-            late_share=self.late_share,
-            copy_share=self.copy_share,
-            missing_share=self.missing_share,
-        )
+        return delivered(self)
 
     def quarter_of(self, days: np.ndarray) -> np.ndarray:
         """Number in `quarters` of moments in days since the first one."""

@@ -5,7 +5,9 @@ block      so many deals with everything that belongs to them; they span the who
 drift      at half time the world changes: see people.py and deals.py
 """
 
+import datetime as dt
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import pandas as pd
 from tierwise.files import InputError
 
 FIRST_YEAR, LAST_YEAR = 2019, 2040  # those that the clock has hours for, see clock.py
+DAY_MILLISECONDS = 86_400_000
 DEALS_MOST = 5_000_000  # ids of the tables stay apart up to here
 
 
@@ -80,3 +83,55 @@ class Settings:
     def generator(self, block: int) -> np.random.Generator:
         """The source of all that is drawn for one block."""
         return np.random.default_rng([self.seed, block])
+
+
+class World(Protocol):
+    """What every world of rows with delays may be told."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def first_day(self) -> str: ...
+    @property
+    def months_count(self) -> int: ...
+    @property
+    def late_share(self) -> float: ...
+    @property
+    def copy_share(self) -> float: ...
+    @property
+    def missing_share(self) -> float: ...
+
+
+def delivered(world: World) -> Settings:
+    """The period and the shares of another world, for `delivery`, by which rows reach us."""
+    return Settings(
+        seed=world.seed,
+        first_day=world.first_day,
+        months_count=world.months_count,
+        late_share=world.late_share,
+        copy_share=world.copy_share,
+        missing_share=world.missing_share,
+    )
+
+
+def check_months(first_day: str, months_count: int, first_year: int = FIRST_YEAR) -> None:
+    """Raises InputError where whole months from that day on are not those of the clock."""
+    try:
+        first = dt.date.fromisoformat(first_day)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"first_day {first_day!r} must be a date such as 2023-09-01.") from error
+    if first.day != 1:
+        raise InputError(f"first_day {first_day} must be the first day of a month.")
+    last = pd.Timestamp(first) + pd.DateOffset(months=months_count)
+    if first.year < first_year or last.year > LAST_YEAR - 4:
+        raise InputError(
+            f"first_day {first_day} with {months_count} months must lie between {first_year} and "
+            f"{LAST_YEAR - 4}."
+        )
+
+
+def moments(first_at: pd.Timestamp, days: np.ndarray) -> np.ndarray:
+    """UTC of days since the first moment, to the millisecond."""
+    thousandths = np.round(np.asarray(days, float) * DAY_MILLISECONDS)
+    spans = (thousandths.astype("int64") * 1000).astype("timedelta64[us]")
+    return np.datetime64(first_at, "us") + spans

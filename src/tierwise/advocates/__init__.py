@@ -1,0 +1,1 @@
+"""Who brings others next, whether asking them helps, and whether the reward pays."""

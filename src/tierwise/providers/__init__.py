@@ -1,0 +1,1 @@
+"""Who serves well, from what customers do: methods, figures and pages."""

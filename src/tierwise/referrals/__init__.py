@@ -1,0 +1,1 @@
+"""Who brought whom and how the programme grows: methods, figures and pages."""
