@@ -135,6 +135,10 @@ def test_without_a_lot_nothing_is_claimed_and_the_page_says_how_to_draw_one(know
     empty = tr.windows({}, {}, None, "")
     assert plots_advocates.asked(empty).axes
     assert plots_advocates.orders(targeted.EMPTY).axes
+    assert plots_advocates.curves(targeted.curves(rows, own_trees(rows), targeted.EMPTY)).axes
+    channels = targeted.by_channel(rows, pd.DataFrame(), own_trees(rows))
+    assert channels.empty
+    assert plots_advocates.channels(channels).axes
 
 
 def test_whether_asking_brings_friends_is_said_by_the_ends_of_the_interval(told):
@@ -171,6 +175,29 @@ def test_an_order_that_knows_whom_asking_changes_finds_more_than_a_random_one(kn
     assert table.loc["newest", "low"] < 0
     assert table.loc["chance", "ahead"] == 0
     assert table.loc["most_active", "qini"] > table.loc["newest", "qini"]
+
+
+def test_curves_are_of_the_best_order_first_and_of_the_one_by_chances(known, judging):
+    table = targeted.compared(judging, own_trees(known))
+    found = targeted.curves(judging, own_trees(known), table)
+    best = str(table.loc[table["qini"].idxmax(), "order"])
+    assert list(found) == [targeted.title(best), targeted.title("chance")]
+    one = next(iter(found.values()))
+    area = np.trapezoid(one["gain"] - one["random"], one["depth_share"])
+    assert area == pytest.approx(table["qini"].max(), abs=0.002)
+    assert plots_advocates.curves(found).axes
+
+
+def test_effects_by_channel_are_the_differences_of_its_members(known):
+    rows = known.drop_duplicates("person_id")
+    channel = np.where(rows["person_id"] % 3 == 0, "press", "link")
+    credits = pd.DataFrame({"person_id": rows["person_id"], "channel": channel})
+    table = targeted.by_channel(rows, credits, own_trees(rows)).set_index("segment")
+    for name in ("link", "press"):
+        own = rows[channel == name]
+        mean = own.groupby("never_asked")["outcome"].mean()
+        assert table.loc[name, "effect"] == pytest.approx(mean[False] - mean[True])
+    assert plots_advocates.channels(table.reset_index()).axes
 
 
 def test_an_order_is_used_only_if_it_is_ahead_with_its_whole_interval():

@@ -1,5 +1,6 @@
 """Figures of the page about advocates. Each draws a table that a method returned."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 from tierwise.advocates.targeted import title
 from tierwise.look import BLUE, GREY, INK, ORANGE, SHARE, finish, legend_above, spoken
+from tierwise.targeting import plots_uplift
 from tierwise.targeting.pays import PER_COUNT
 
 
@@ -91,6 +93,16 @@ def orders(table: pd.DataFrame) -> Figure:
     axes.set_xlabel("Qini: buyers per 1,000 members more than by a random order")
     axes.grid(axis="y", visible=False)
     return finish(figure)
+
+
+def channels(table: pd.DataFrame) -> Figure:
+    """Effect by how members came. table: of `targeted.by_channel`."""
+    return nothing() if table.empty else plots_uplift.effects(table)
+
+
+def curves(found: Mapping[str, pd.DataFrame]) -> Figure:
+    """found: of `targeted.curves`."""
+    return plots_uplift.qini_curves(found, "buyers") if found else nothing()
 
 
 def nothing() -> Figure:

@@ -20,8 +20,8 @@ from tierwise.advocates import truth as tr
 from tierwise.advocates.ahead import score_name
 from tierwise.advocates.asked import has_lot
 from tierwise.referrals.referral_data import Tables
+from tierwise.targeting import effects_by, learners
 from tierwise.targeting import judged as measured
-from tierwise.targeting import learners
 
 CHANCE = "chance"
 LEARNED = ("s_logistic", "dr_learner")
@@ -77,6 +77,41 @@ def compared(rows: pd.DataFrame, root: pd.Series) -> pd.DataFrame:
     outcome = rows["outcome"].to_numpy("float64")
     found = measured.measured(scores, treated, outcome, CHANCE, cluster)
     return found.rename(columns={"ranker": "order"})[list(EMPTY)]
+
+
+def curves(rows: pd.DataFrame, root: pd.Series, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Qini curves to draw, of the best order first and of the one by chances: name -> `band`.
+
+    rows: of `judged`; table: of `compared`. None without a lot.
+    """
+    if table.empty:
+        return {}
+    best = str(table.loc[table["qini"].idxmax(), "order"])
+    treated = ~rows["never_asked"].to_numpy("bool")
+    cluster = root.reindex(rows["person_id"]).to_numpy("int64")
+    outcome = rows["outcome"].to_numpy("float64")
+    return {
+        title(name): measured.band(rows[score_name(name)].to_numpy(), treated, outcome, cluster)
+        for name in dict.fromkeys([best, CHANCE])
+    }
+
+
+def by_channel(rows: pd.DataFrame, credits: pd.DataFrame, root: pd.Series) -> pd.DataFrame:
+    """What asking changes for members by how they came: of `effects_by.by_segment`.
+
+    rows: person_id, never_asked, outcome; credits: of `attribution.attributed`. Empty without a
+    lot.
+    """
+    if not has_lot(rows):
+        return pd.DataFrame({"segment": [], "effect": []})
+    channel = credits.set_index("person_id")["channel"].astype("str")
+    person = rows["person_id"]
+    return effects_by.by_segment(
+        rows["outcome"].to_numpy("float64"),
+        ~rows["never_asked"].to_numpy("bool"),
+        channel.reindex(person).to_numpy(),
+        root.reindex(person).to_numpy("int64"),
+    ).table
 
 
 def title(order: str) -> str:
