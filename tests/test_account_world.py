@@ -1,6 +1,5 @@
 """A simulated world of accounts keeps its contracts, and its truth is what happens in it."""
 
-import hashlib
 import itertools
 from dataclasses import replace
 
@@ -22,7 +21,6 @@ from tierwise.simulation import (
     orders,
     ties,
 )
-from tierwise.simulation import world as simulated
 from tierwise.simulation.account_names import HOSTILE
 from tierwise.simulation.account_settings import AccountSettings
 from tierwise.simulation.contacts_drawn import draw_messages
@@ -65,13 +63,6 @@ def first(world):
     """The tables of the default world without copies."""
     return {
         name: table.drop_duplicates(account_tables.KEYS[name]) for name, table in world[0].items()
-    }
-
-
-def digests(folder):
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
     }
 
 
@@ -144,53 +135,6 @@ def test_some_rows_are_late(first):
         table = first[name]
         late = (table["known_at"] - table["occurred_at"]) > pd.Timedelta(hours=1)
         assert 0.02 < late.mean() < 0.04, name
-
-
-def test_the_same_settings_give_the_same_bytes(tmp_path):
-    first, second, other = (tmp_path / name for name in ("first", "second", "other"))
-    account_world.write(first / "world", TINY, first / "truth")
-    account_world.write(second / "world", TINY, second / "truth")
-    account_world.write(other, replace(TINY, seed=1))
-    assert digests(first / "world") == digests(second / "world")
-    assert digests(first / "truth") == digests(second / "truth")
-    assert set(digests(first / "world")) == {f"{name}.parquet" for name in account_tables.CONTRACTS}
-    assert all(digests(other)[name] != digest for name, digest in digests(first / "world").items())
-    assert set(account_world.read_truth(first / "truth")) == set(account_world.TRUTH)
-    with pytest.raises(InputError, match="holds no expected_spend.parquet"):
-        account_world.read_truth(other)
-
-
-def test_a_world_replaces_an_earlier_one_and_nothing_else(tmp_path):
-    folder, truth = tmp_path / "world", tmp_path / "truth"
-    account_world.write(folder, TINY, truth)
-    before = digests(folder)
-    account_world.write(folder, replace(TINY, seed=2), truth)
-    after = digests(folder)
-    assert after != before
-    with pytest.raises(InputError, match="must lie outside"):
-        account_world.write(folder, TINY, folder / "truth")
-    (truth / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="mine.txt"):
-        account_world.write(folder, TINY, truth)
-    assert digests(folder) == after
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["truth", "world"]
-
-
-def test_an_error_while_writing_leaves_the_earlier_world(tmp_path, monkeypatch):
-    folder, truth = tmp_path / "world", tmp_path / "truth"
-    account_world.write(folder, TINY, truth)
-    before, write_parquet = digests(folder), simulated.write_parquet
-
-    def full(path, table):
-        if path.name == "changes.parquet":
-            raise OSError("no space left")
-        write_parquet(path, table)
-
-    monkeypatch.setattr(simulated, "write_parquet", full)
-    with pytest.raises(OSError, match="no space left"):
-        account_world.write(folder, replace(TINY, seed=2), truth)
-    assert digests(folder) == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["truth", "world"]
 
 
 @pytest.mark.parametrize(

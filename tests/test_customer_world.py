@@ -1,20 +1,16 @@
 """Simulated customers keep their contracts, tell the settings' figures, and their truth happens."""
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from scipy.special import expit, logit
 from scipy.stats import chi2_contingency, norm
 from sklearn.metrics import roc_auc_score
-from typer.testing import CliRunner
 
 from small_customers import drawn, shoppers, small_customers, write_tables
 from tierwise import customer_tables, snapshot, tables
-from tierwise.customer_commands import customers as commands
 from tierwise.files import InputError
 from tierwise.simulation import customer_kinds as kinds
 from tierwise.simulation import (
@@ -62,13 +58,6 @@ def lived():
     touches = customer_touches.draw_touches(people, settings, touch)
     boosts = customer_touches.boosts(touches)
     return settings, people, boosts, customer_lives.live(people, settings, boosts, do)
-
-
-def digests(folder):
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-    }
 
 
 def near(share, wanted, count):
@@ -199,59 +188,6 @@ def test_some_rows_are_late(world, events):
     for table in (events, world[0]["messages"]):
         late = (table["known_at"] - table["occurred_at"]) > pd.Timedelta(hours=1)
         assert near(late.mean(), DEFAULT.late_share, len(late))
-
-
-def test_the_same_settings_give_the_same_bytes(tmp_path):
-    first, second, other = (tmp_path / name for name in ("first", "second", "other"))
-    customer_world.write(first / "world", TINY, first / "truth")
-    customer_world.write(second / "world", TINY, second / "truth")
-    customer_world.write(other, replace(TINY, seed=1))
-    assert digests(first / "world") == digests(second / "world")
-    assert digests(first / "truth") == digests(second / "truth")
-    assert set(digests(first / "world")) == {f"{name}.parquet" for name in tables.CUSTOMERS}
-    assert set(digests(first / "truth")) == {f"{name}.parquet" for name in customer_world.TRUTH}
-    assert all(digests(other)[name] != digest for name, digest in digests(first / "world").items())
-    with pytest.raises(InputError, match="holds no segments.parquet"):
-        customer_world.read_truth(other)
-
-
-def test_the_truth_is_read_as_it_was_drawn(tmp_path):
-    customer_world.write(tmp_path / "world", TINY, tmp_path / "truth")
-    found = customer_world.read_truth(tmp_path / "truth")
-    for name, table in drawn(TINY)[1].items():
-        pd.testing.assert_frame_equal(found[name], table)
-
-
-def test_a_world_replaces_an_earlier_one_and_nothing_else(tmp_path):
-    folder, truth = tmp_path / "world", tmp_path / "truth"
-    customer_world.write(folder, TINY, truth)
-    before = digests(folder)
-    customer_world.write(folder, replace(TINY, seed=2), truth)
-    after = digests(folder)
-    assert after != before
-    with pytest.raises(InputError, match="must lie outside"):
-        customer_world.write(folder, TINY, folder / "truth")
-    (truth / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="mine.txt"):
-        customer_world.write(folder, TINY, truth)
-    assert digests(folder) == after
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["truth", "world"]
-
-
-def test_the_command_writes_the_world_and_the_truth_only_where_asked(tmp_path):
-    app = typer.Typer()
-    app.add_typer(commands)
-
-    def run(name, *words):
-        words = ["simulate-customers", tmp_path / name, "--people", 40, "--seed", 3, *words]
-        done = CliRunner().invoke(app, list(map(str, words)))
-        assert done.exit_code == 0, done.output
-        return digests(tmp_path / name)
-
-    one = run("one", "--truth", tmp_path / "truth")
-    assert run("two") == one
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "truth", "two"]
-    assert pd.read_parquet(tmp_path / "one/people.parquet")["person_id"].nunique() == 40
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """A simulated marketplace keeps its contracts, tells the story's figures, and its truth happens."""
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -8,12 +7,10 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 from scipy.stats import spearmanr
-from typer.testing import CliRunner
 
 from small_providers import drawn, marketplace, small_providers
 from tierwise import provider_tables, tables
 from tierwise.files import InputError
-from tierwise.provider_commands import providers as commands
 from tierwise.simulation import (
     provider_choice,
     provider_customers,
@@ -60,13 +57,6 @@ def lived():
         provider_customers.draw_customers(DEFAULT, come),
     )
     return market, provider_visits.draw_visits(market, visit)
-
-
-def digests(folder):
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-    }
 
 
 def near(share, wanted, count):
@@ -150,56 +140,6 @@ def test_some_rows_are_late(world):
         table = world[0][name]
         late = (table["known_at"] - table["occurred_at"]) > pd.Timedelta(hours=1)
         assert near(late.mean(), DEFAULT.late_share, len(late)), name
-
-
-def test_the_same_settings_give_the_same_bytes(tmp_path):
-    first, second, other = (tmp_path / name for name in ("first", "second", "other"))
-    provider_world.write(first / "world", TINY, first / "truth")
-    provider_world.write(second / "world", TINY, second / "truth")
-    provider_world.write(other, replace(TINY, seed=1))
-    assert digests(first / "world") == digests(second / "world")
-    assert digests(first / "truth") == digests(second / "truth")
-    assert set(digests(first / "world")) == {f"{name}.parquet" for name in tables.PROVIDERS}
-    assert set(digests(first / "truth")) == {f"{name}.parquet" for name in provider_world.TRUTH}
-    assert all(digests(other)[name] != digest for name, digest in digests(first / "world").items())
-    with pytest.raises(InputError, match="holds no quality.parquet"):
-        provider_world.read_truth(other)
-
-
-def test_the_truth_is_read_as_it_was_drawn(tmp_path):
-    provider_world.write(tmp_path / "world", TINY, tmp_path / "truth")
-    found = provider_world.read_truth(tmp_path / "truth")
-    for name, table in drawn(TINY)[1].items():
-        pd.testing.assert_frame_equal(found[name], table)
-
-
-def test_a_world_replaces_an_earlier_one_and_nothing_else(tmp_path):
-    folder, truth = tmp_path / "world", tmp_path / "truth"
-    provider_world.write(folder, TINY, truth)
-    before = digests(folder)
-    provider_world.write(folder, replace(TINY, seed=2), truth)
-    after = digests(folder)
-    assert after != before
-    with pytest.raises(InputError, match="must lie outside"):
-        provider_world.write(folder, TINY, folder / "truth")
-    (truth / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="mine.txt"):
-        provider_world.write(folder, TINY, truth)
-    assert digests(folder) == after
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["truth", "world"]
-
-
-def test_the_command_writes_the_world_and_the_truth_only_where_asked(tmp_path):
-    def run(name, *words):
-        words = ["simulate-providers", tmp_path / name, "--providers", 12, "--seed", 3, *words]
-        done = CliRunner().invoke(commands, list(map(str, words)))
-        assert done.exit_code == 0, done.output
-        return digests(tmp_path / name)
-
-    one = run("one", "--truth", tmp_path / "truth")
-    assert run("two") == one
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "truth", "two"]
-    assert pd.read_parquet(tmp_path / "one/providers.parquet")["provider_id"].nunique() == 12
 
 
 @pytest.mark.parametrize(

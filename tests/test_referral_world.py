@@ -1,19 +1,15 @@
 """Simulated referrals keep their contracts, tell the settings' figures, and their truth happens."""
 
-import hashlib
 from dataclasses import fields, replace
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from scipy.stats import chi2
-from typer.testing import CliRunner
 
 from tierwise import attribution, snapshot, tables
 from tierwise.files import InputError
-from tierwise.referral_commands import referrals as commands
 from tierwise.referrals import growth, referral_links
 from tierwise.simulation import referral_growth, referral_people, referral_truth, referral_world
 from tierwise.simulation import referral_templates as texts
@@ -79,10 +75,6 @@ def true_k(grown):
     return grown.levels.invites * people.invites * referral_people.RECIPIENTS_MEAN * accepted
 
 
-def digests(folder):
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
-
-
 def near(share, wanted, count):
     """Within the errors of a share of so many."""
     return abs(share - wanted) < ERRORS * np.sqrt(wanted * (1 - wanted) / count)
@@ -143,39 +135,6 @@ def test_the_default_world_is_small_enough_to_run_daily(world, tmp_path):
     assert near(copies.mean(), DEFAULT.copy_share, len(copies))
     late = found["shares"]["known_at"] - found["shares"]["occurred_at"] > HOUR
     assert near(late.mean(), DEFAULT.late_share, len(late))
-
-
-def test_the_same_settings_give_the_same_bytes_and_the_truth_lies_apart(tmp_path):
-    first, second, other = (tmp_path / name for name in ("first", "second", "other"))
-    for folder in (first, second):
-        referral_world.write(folder / "world", TINY, folder / "truth")
-    referral_world.write(other, replace(TINY, seed=1))
-    assert digests(first / "world") == digests(second / "world")
-    assert digests(first / "truth") == digests(second / "truth")
-    before = digests(first / "world")
-    assert all(digest != before[name] for name, digest in digests(other).items())
-    with pytest.raises(InputError, match=r"holds no influence\.parquet"):
-        referral_world.read_truth(other)
-    with pytest.raises(InputError, match="must lie outside"):
-        referral_world.write(first / "world", TINY, first / "world/truth")
-    assert digests(first / "world") == before
-
-
-def test_the_command_writes_the_world_and_the_truth_only_where_asked(tmp_path):
-    app = typer.Typer()
-    app.add_typer(commands)
-
-    def run(name, *words):
-        numbers = ["--members", 100, "--months", 4, "--seed", 3]
-        words = ["simulate-referrals", tmp_path / name, *numbers, *words]
-        done = CliRunner().invoke(app, list(map(str, words)))
-        assert done.exit_code == 0, done.output
-        return digests(tmp_path / name)
-
-    one = run("one", "--truth", tmp_path / "truth")
-    assert run("two") == one
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "truth", "two"]
-    assert set(digests(tmp_path / "truth")) == {f"{name}.parquet" for name in referral_world.TRUTH}
 
 
 @pytest.mark.parametrize(

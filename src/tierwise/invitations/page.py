@@ -214,6 +214,19 @@ def every_interest(found: Judged) -> list[str]:
     return [*known, UNKNOWN, logged.NONE]
 
 
+def counted(found: Judged, halves: Halves) -> dict[str, Any]:
+    """On how many sendings, recipients and sign-ups it rests, and which are left out."""
+    return {
+        "sendings_count": len(halves.all),
+        "learned_count": len(halves.learned),
+        "judged_count": len(halves.judged),
+        "judged_from": halves.judged_from,
+        "recipients_count": float(found.every.size.sum()),
+        "sign_ups_count": float(found.every.wins.sum()),
+        "left_out": halves.left_out.to_dict("records"),
+    }
+
+
 def save_metrics(
     about: Mapping[str, Any],
     found: Judged,
@@ -234,13 +247,7 @@ def save_metrics(
         "entity": "sending",
         "verdict": kind,
         "sentence": sentence,
-        "sendings_count": len(halves.all),
-        "learned_count": len(halves.learned),
-        "judged_count": len(halves.judged),
-        "judged_from": halves.judged_from,
-        "recipients_count": float(found.every.size.sum()),
-        "sign_ups_count": float(found.every.wins.sum()),
-        "left_out": halves.left_out.to_dict("records"),
+        **counted(found, halves),
         "design_effect": logged.design_effect(found.learned),
         "policies": measured.figures(found),
         "gain": ends(found.safe.gain),

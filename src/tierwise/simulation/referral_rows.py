@@ -84,6 +84,12 @@ def chosen(columns: Columns, rows: np.ndarray) -> Columns:
     return {name: values[rows] for name, values in columns.items()}
 
 
+def happened_on(day: np.ndarray, settings: ReferralSettings, rng: Generator) -> Columns:
+    """occurred_at and known_at of what happened so many days after the first moment."""
+    occurred = settings.moments(day)
+    return {"occurred_at": occurred, "known_at": known_times(occurred, settings.rows, rng)}
+
+
 def members_table(
     happened: Happened, links: np.ndarray, settings: ReferralSettings, rng: Generator
 ) -> pd.DataFrame:
@@ -123,7 +129,6 @@ def links_table(
     campaign[odd] = len(CAMPAIGNS) + np.arange(odd.sum()) % len(HOSTILE)
     lots = texts.LOTS[rows["later"].astype(int), rows["interest"], rows["template"]]
     interest = np.where(rows["interest"] < len(texts.INTERESTS), rows["interest"], -1)
-    occurred = settings.moments(rows["day"])
     columns = {
         "link_id": text(links).array,
         "person_id": happened.members["id"][rows["member"]],
@@ -131,8 +136,7 @@ def links_table(
         "template": coded(rows["template"], texts.TEMPLATES),
         "propensity_share": lots,
         "interest": coded(interest, texts.INTERESTS),
-        "occurred_at": occurred,
-        "known_at": known_times(occurred, settings.rows, rng),
+        **happened_on(rows["day"], settings, rng),
     }
     return frame(in_order(chosen(columns, known[rows["member"]]), settings.rows))
 
@@ -145,12 +149,10 @@ def clicks_table(
     rng: Generator,
 ) -> pd.DataFrame:
     rows = chosen(happened.clicks, is_there[happened.clicks["link"]])
-    occurred = settings.moments(rows["day"])
     columns = {
         "link_id": text(links[rows["link"]]).array,
         "visitor_id": text(digests("v", rows["visitor"], settings)).array,
-        "occurred_at": occurred,
-        "known_at": known_times(occurred, settings.rows, rng),
+        **happened_on(rows["day"], settings, rng),
         "device_id": text(digests("d", seen(rows["device"], settings, rng), settings)).array,
         "address_id": text(digests("a", seen(rows["address"], settings, rng), settings)).array,
     }
@@ -168,12 +170,10 @@ def invites_table(
     rows = happened.sendings
     copied = rng.random(len(rows["day"])) < COPIED_SHARE
     kept = is_there & ~copied & (rows["recipients"] > 0)
-    occurred = settings.moments(rows["day"][kept])
     columns = {
         "person_id": happened.members["id"][rows["member"][kept]],
         "link_id": text(links[kept]).array,
-        "occurred_at": occurred,
-        "known_at": known_times(occurred, settings.rows, rng),
+        **happened_on(rows["day"][kept], settings, rng),
         "recipients_count": rows["recipients"][kept].astype("float64"),
     }
     return delivered("invite_id", columns, settings.rows, 0, rng)
@@ -183,11 +183,9 @@ def purchases_table(
     happened: Happened, known: np.ndarray, settings: ReferralSettings, rng: Generator
 ) -> pd.DataFrame:
     rows = chosen(happened.purchases, known[happened.purchases["member"]])
-    occurred = settings.moments(rows["day"])
     columns = {
         "person_id": happened.members["id"][rows["member"]],
-        "occurred_at": occurred,
-        "known_at": known_times(occurred, settings.rows, rng),
+        **happened_on(rows["day"], settings, rng),
         "amount_eur": rows["amount_eur"],
     }
     return delivered("purchase_id", columns, settings.rows, 0, rng)
@@ -197,15 +195,13 @@ def shares_table(
     happened: Happened, known: np.ndarray, settings: ReferralSettings, rng: Generator
 ) -> pd.DataFrame:
     rows = chosen(happened.openings, known[happened.openings["member"]])
-    occurred = settings.moments(rows["day"])
     person = happened.members["id"][rows["member"]]
     pairs = zip(person.tolist(), rows["item"].tolist(), strict=True)
     columns = {
         "person_id": person,
         "item_id": text(np.array([f"f{one}-{item}" for one, item in pairs], object)).array,
         "visitor_id": text(digests("v", rows["visitor"], settings)).array,
-        "occurred_at": occurred,
-        "known_at": known_times(occurred, settings.rows, rng),
+        **happened_on(rows["day"], settings, rng),
     }
     return delivered("share_id", columns, settings.rows, 0, rng)
 
@@ -214,12 +210,10 @@ def interests_table(
     happened: Happened, known: np.ndarray, settings: ReferralSettings, rng: Generator
 ) -> pd.DataFrame:
     rows = chosen(happened.told, known[happened.told["member"]])
-    occurred = settings.moments(rows["day"])
     columns = {
         "person_id": happened.members["id"][rows["member"]],
         "interest": coded(rows["interest"], texts.INTERESTS),
-        "occurred_at": occurred,
-        "known_at": known_times(occurred, settings.rows, rng),
+        **happened_on(rows["day"], settings, rng),
     }
     return frame(in_order(columns, settings.rows))
 
