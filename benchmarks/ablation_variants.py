@@ -21,12 +21,12 @@ from quality_protocols import Fold, Protocol
 from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits
 
-from tierwise import context, models, rolling
+from tierwise import candidates, context, rolling
 from tierwise import examples as ex
-from tierwise.models import Searched
+from tierwise.candidates import Searched
 
 WHOLE, PLAIN_VARIANT = "whole", "plain"
-LINEAR, TREES = models.BLENDED
+LINEAR, TREES = candidates.BLENDED
 FIXED = "fixed"
 PLAIN = "histogram_boosting"
 CHANCE_FLOOR = 1e-6  # below it log-odds tell nothing
@@ -38,7 +38,7 @@ class Variant(NamedTuple):
     what: str
     columns: Callable[[pd.DataFrame, Protocol], pd.DataFrame] | None = None
     searched: Callable[[Searched], Searched] | None = None
-    chances_of: str = models.BLEND
+    chances_of: str = candidates.BLEND
     is_added: bool = False
 
 
@@ -76,7 +76,17 @@ def without_half_life(searched: Searched) -> Searched:
 
 def first_only(searched: Searched) -> Searched:
     """The settings for a world that changes, without a look at how they did."""
-    return {name: models.SEARCHED[name][:1] for name in searched}
+    return {name: candidates.SEARCHED[name][:1] for name in searched}
+
+
+def without_ranks(searched: Searched) -> Searched:
+    """No settings in which text values are also ranked by how frequent they are."""
+    return {n: [one for one in tried if not one.get("ranks")] for n, tried in searched.items()}
+
+
+def first_stop(searched: Searched) -> Searched:
+    """Of settings that share a fit the first: nobody chooses after how many rounds trees stop."""
+    return {n: [tried[a[0]] for a in rolling.shared(tried)] for n, tried in searched.items()}
 
 
 VARIANTS: dict[str, Variant] = {
@@ -89,6 +99,8 @@ VARIANTS: dict[str, Variant] = {
     "trees_only": Variant("the linear part", chances_of=TREES),
     "fixed_weights": Variant("learned weights of the blend", chances_of=FIXED),
     "first_settings": Variant("the choice of settings", searched=first_only),
+    "without_ranks": Variant("ranks of text values", searched=without_ranks),
+    "first_stop": Variant("the choice of rounds", searched=first_stop),
     PLAIN_VARIANT: Variant(
         "everything: histogram boosting on all known rows",
         partial(dropped, context.NAMES),
@@ -113,17 +125,17 @@ class Recipe(NamedTuple):
 def ablated(protocol: Protocol) -> Iterator[tuple[str, Found | str]]:
     """Each variant with its chances, or with the reason for which there are none; whole first."""
     features = protocol.columns if protocol.as_of is None else ours.with_context(protocol)
-    whole = Recipe(features, searched_by_us(protocol), models.BLEND)
+    whole = Recipe(features, searched_by_us(protocol), candidates.BLEND)
     runs: dict[str, Run] = {}
     for name, variant in VARIANTS.items():
         own = recipe_of(variant, protocol, whole)
-        is_new = name == WHOLE or own.key != whole.key or variant.chances_of != models.BLEND
-        yield name, found(variant, protocol, own, runs) if is_new else why_not(protocol)
+        is_new = name == WHOLE or own.key != whole.key or variant.chances_of != candidates.BLEND
+        yield name, found(variant, protocol, own, runs) if is_new else why_not(protocol, name)
 
 
 def searched_by_us(protocol: Protocol) -> Searched:
     """Among which settings learners/ours.py chooses on this protocol."""
-    return models.steady() if protocol.as_of is None else dict(models.SEARCHED)
+    return candidates.steady() if protocol.as_of is None else dict(candidates.SEARCHED)
 
 
 def recipe_of(variant: Variant, protocol: Protocol, whole: Recipe) -> Recipe:
@@ -135,8 +147,10 @@ def recipe_of(variant: Variant, protocol: Protocol, whole: Recipe) -> Recipe:
     )
 
 
-def why_not(protocol: Protocol) -> str:
+def why_not(protocol: Protocol, name: str) -> str:
     """Why a variant is the whole method again."""
+    if name in ("without_ranks", "first_stop"):
+        return "none of the settings has it"
     if protocol.as_of is None:
         return "the rows are in no order of time, so nothing is recent"
     return "the table has nothing that it could be worked out from"
@@ -147,8 +161,8 @@ def found(variant: Variant, protocol: Protocol, recipe: Recipe, runs: dict[str, 
     if recipe.key not in runs:
         runs[recipe.key] = rolled(protocol, recipe)
     run = runs[recipe.key]
-    both = variant.chances_of in (models.BLEND, FIXED)
-    parts = models.BLENDED if both else (variant.chances_of,)
+    both = variant.chances_of in (candidates.BLEND, FIXED)
+    parts = candidates.BLENDED if both else (variant.chances_of,)
     cpu_s = sum(run.seconds[part] for part in parts)
     return Found(chances(run.table, variant.chances_of), cpu_s)
 
@@ -157,7 +171,7 @@ def chances(table: pd.DataFrame, chances_of: str) -> np.ndarray:
     """A column of the table, or both parts with the weights that nobody has learned yet."""
     if chances_of != FIXED:
         return table[chances_of].to_numpy()
-    parts = table[list(models.BLENDED)].clip(CHANCE_FLOOR, 1 - CHANCE_FLOOR).to_numpy()
+    parts = table[list(candidates.BLENDED)].clip(CHANCE_FLOOR, 1 - CHANCE_FLOOR).to_numpy()
     return expit(logit(parts) @ np.asarray(rolling.START))
 
 
@@ -173,9 +187,8 @@ def rolled(protocol: Protocol, recipe: Recipe) -> Run:
             threadpool_limits(1),
             joblib.parallel_config(backend="sequential"),
         ):
-            run = rolling.origin(
-                recipe.features, outcome, periods, [recipe.candidate], recipe.searched
-            )
+            given = (recipe.features, outcome, periods, [recipe.candidate], recipe.searched)
+            run = rolling.origin(*given, ordered=protocol.as_of is not None)
         tables.append(run.table[run.table["period"] >= len(periods) - judged_count])
         seconds.update(run.seconds)
     return Run(pd.concat(tables, ignore_index=True), seconds)

@@ -111,15 +111,32 @@ def told(row: Row) -> str:
     return f"{head} {'  '.join(f'{name} {row[name]:.4g}' for name in names)}"
 
 
-def compare(protocol: Protocol, rows: list[Row], store: Store) -> None:
-    """Put the comparison into our row; peers are those whose chances are in the store."""
+def compare(protocol: Protocol, rows: list[Row], store: Store, before: list[Row]) -> None:
+    """Put the comparison into our row; peers are those whose chances are in the store.
+
+    before: what was written at the last run. A comparison with more peers than the store holds
+    now stays if our figures are what they were.
+    """
     own = [row for row in rows if row["protocol"] == protocol.name and not row["left_out"]]
     chances = {row["model"]: store.read(protocol, row["model"]) for row in own}
     peers = {name: found.chances for name, found in chances.items() if found and name != OURS}
     ours = chances.get(OURS)
-    if ours and peers:
-        versus = versus_best_peer(protocol, ours.chances, peers)
-        next(row for row in own if row["model"] == OURS)["versus_best_peer"] = plain(versus, DIGITS)
+    if ours is None:
+        return
+    row = next(row for row in own if row["model"] == OURS)
+    kept = still_true(row, before)
+    if kept and kept["peers_count"] > len(peers):
+        row["versus_best_peer"] = kept
+    elif peers:
+        row["versus_best_peer"] = plain(versus_best_peer(protocol, ours.chances, peers), DIGITS)
+
+
+def still_true(row: Row, before: list[Row]) -> dict[str, Any] | None:
+    """The comparison that a row of the same figures had."""
+    for old in before:
+        if all(old[name] == row[name] for name in ("protocol", "model", *MEASURES)):
+            return old["versus_best_peer"]
+    return None
 
 
 def run_protocol(name: str, plan: Plan, table: Table, given: argparse.Namespace) -> None:
@@ -128,8 +145,9 @@ def run_protocol(name: str, plan: Plan, table: Table, given: argparse.Namespace)
     with tempfile.TemporaryDirectory(prefix="quality.") as folder:
         quality_protocols.save(protocol, Path(folder))
         found = [ask(protocol, model, Path(folder), store, given) for model in given.models]
-    rows = merged(read(given.results), found)
-    compare(protocol, rows, store)
+    before = read(given.results)
+    rows = merged(before, found)
+    compare(protocol, rows, store, before)
     write_report(in_order(with_ratios(rows)), given.results)
 
 

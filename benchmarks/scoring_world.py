@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from tierwise import (
     calibration,
+    candidates,
     card,
     context,
     dataset,
@@ -94,14 +95,14 @@ def fit_models(
 
 def trees(features: pd.DataFrame, outcome: np.ndarray, settings: dict[str, Any]) -> models.Model:
     """A large model: 500 trees of depth 6, no early stopping."""
-    model = models.trees(features, **settings, subsample=0.8, colsample_bytree=0.8)
+    model = candidates.trees(features, **settings, subsample=0.8, colsample_bytree=0.8)
     model.named_steps["model"].fit(model[:-1].transform(features), outcome)
     return models.Model((model,))
 
 
 def blend(features: pd.DataFrame, outcome: np.ndarray) -> models.Model:
     """Both parts of our blend, half and half: weights cost nothing, so any will do."""
-    parts = [models.fit(name, features, outcome)[0].parts[0] for name in models.BLENDED]
+    parts = [models.fit(name, features, outcome)[0].parts[0] for name in candidates.BLENDED]
     return models.Model(tuple(parts), (0.5, 0.5), 0.0)
 
 

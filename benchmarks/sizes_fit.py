@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tierwise import models, row_weights
+from tierwise import candidates, models, row_weights
 from tierwise.ranking import auc
 
 OUTCOME = "outcome"
@@ -102,7 +102,7 @@ def measured(
     """Figures of fit and prediction, and the chances of the judged rows."""
     settings = None
     if learner.setting is not None:
-        settings = models.SEARCHED[learner.name][learner.setting]
+        settings = candidates.SEARCHED[learner.name][learner.setting]
     if learner.all_rows:
         models.sample = everybody  # type: ignore[assignment]
 

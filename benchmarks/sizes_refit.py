@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from story_world import second_looks
 
+from tierwise import candidates, files, models, rolling
 from tierwise import examples as ex
-from tierwise import files, models, rolling
 from tierwise.rolling import Rolled
 
 ROWS_COUNT, PERIOD_COUNT, HISTORY_SHARE = 10_000, 8, 0.40
@@ -34,14 +34,17 @@ def refit(folder: Path, rows_count: int = ROWS_COUNT) -> dict[str, Any]:
     outcome = examples["outcome"].to_numpy(dtype=int)
     periods = ex.by_period(examples, PERIOD_COUNT, HISTORY_SHARE)
     with joblib.parallel_config(backend="sequential"):
-        rolled, origin_s = timed(lambda: rolling.origin(features, outcome, periods, [models.BLEND]))
-        first = {name: tried[0] for name, tried in models.SEARCHED.items()}
-        last = {name: tried[-1] for name, tried in models.SEARCHED.items()}
+        rolled, origin_s = timed(
+            lambda: rolling.origin(features, outcome, periods, [candidates.BLEND])
+        )
+        first = {name: tried[0] for name, tried in candidates.SEARCHED.items()}
+        last = {name: tried[-1] for name, tried in candidates.SEARCHED.items()}
         seconds, steady = (again(features, outcome, rolled, settings) for settings in (first, last))
     found = {"rows_count": len(outcome), "deals_count": deals_count, "wins": int(outcome.sum())}
     found |= {"columns_count": features.shape[1], "limit_s": LIMIT_S, "refit_cpu_s": seconds}
     found |= {"refit_steady_cpu_s": steady, "origin_cpu_s": origin_s, "periods": len(periods)}
-    fits_count = len(periods) * sum(map(len, models.SEARCHED.values()))
+    each = sum(len(rolling.shared(tried)) for tried in candidates.SEARCHED.values())
+    fits_count = len(periods) * each
     holds = max(seconds["all"], steady["all"]) < LIMIT_S
     return found | {"origin_fits_count": fits_count, "holds": holds, "left_out": ""}
 
@@ -70,11 +73,13 @@ def again(
     for _ in range(REPEATS):
         blended, stack_s = timed(lambda: weights(rolled))
         spent = {"stack": stack_s, "all": stack_s}
-        for name in models.BLENDED:
+        for name in candidates.BLENDED:
             _, part_s = timed(lambda name=name: models.fit(name, features, outcome, settings[name]))
             spent[name] = part_s
         _, fit_s = timed(
-            lambda blended=blended: rolling.fit(models.BLEND, features, outcome, settings, blended)
+            lambda blended=blended: rolling.fit(
+                candidates.BLEND, features, outcome, settings, blended
+            )
         )
         found.append(spent | {"all": stack_s + fit_s})
     return pd.DataFrame(found).median().to_dict()
@@ -83,9 +88,9 @@ def again(
 def weights(rolled: Rolled) -> dict[str, Any]:
     """Weights of the blend from stored chances, as a rolling origin makes them."""
     table = rolled.table
-    z = np.column_stack([models.log_odds(table[name].to_numpy()) for name in models.BLENDED])
+    z = np.column_stack([models.log_odds(table[name].to_numpy()) for name in candidates.BLENDED])
     intercept, found = rolling.stack(z, table["outcome"].to_numpy())
-    return {"intercept": intercept, "weights": dict(zip(models.BLENDED, found, strict=True))}
+    return {"intercept": intercept, "weights": dict(zip(candidates.BLENDED, found, strict=True))}
 
 
 def timed(do: Callable[[], Any]) -> tuple[Any, float]:

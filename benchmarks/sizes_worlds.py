@@ -20,9 +20,9 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from tierwise import (
+    candidates,
     context,
     evaluation,
-    models,
     promises,
     rolling,
     sections,
@@ -167,7 +167,7 @@ def judged(world: World) -> dict[str, Any]:
     past = ex.before_judging(world.examples)
     asked = sections.defaults({}, int(world.examples["outcome"].value_counts().min()))
     asked = asked["compare_models"]
-    names = [name for name in models.names([], world.features) if name in CANDIDATES]
+    names = [name for name in candidates.names([], world.features) if name in CANDIDATES]
     periods = ex.by_period(world.examples[past], asked["period_count"], asked["history_share"])
     rolled = rolled_twice(world, periods, names).table
     own = rolled[(rolled["row"] < len(world.examples)) & (rolled["period"] < len(periods))]

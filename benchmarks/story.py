@@ -13,7 +13,7 @@ marketplace of `tierwise simulate`, once per seed:
                stands open then; columns are those of the application `leads` in params.yaml
     outcome    won within 90 days of that look; all 90 days have to be over
     later      the latest quarter of the looks; a model learns from outcomes known before it
-    forest     models.random_forest, its chances as they are
+    forest     candidates.random_forest, its chances as they are
     ours       the blend, settings and weights and calibration from earlier periods
     truth      the chances that the simulator drew from: the best that any model could do
 
@@ -42,6 +42,7 @@ from story_world import APPLICATION, ROOT, Table, simulated  # noqa: E402
 
 from tierwise import (  # noqa: E402
     calibration,
+    candidates,
     contacts,
     evaluation,
     models,
@@ -64,9 +65,9 @@ def believed(table: Table) -> dict[str, tuple[np.ndarray, float | None]]:
     periods = ex.by_period(
         table.examples[table.early].reset_index(drop=True), PERIOD_COUNT, HISTORY_SHARE
     )
-    rolled = rolling.origin(features, outcome, periods, ["random_forest", models.BLEND])
+    rolled = rolling.origin(features, outcome, periods, ["random_forest", candidates.BLEND])
     found = {}
-    for name, model_name in ((FOREST, "random_forest"), (OURS, models.BLEND)):
+    for name, model_name in ((FOREST, "random_forest"), (OURS, candidates.BLEND)):
         model = rolling.fit(model_name, features, outcome, rolled.settings, rolled.of_today())
         unseen, score = rolled.table, models.chance(model, table.features[table.later])
         earlier = unseen[model_name].to_numpy()

@@ -26,10 +26,10 @@ import quality_splits as splits  # noqa: E402
 import quality_versus  # noqa: E402
 from learners import ours  # noqa: E402
 
-from tierwise import context, files, models, rolling  # noqa: E402
+from tierwise import candidates, context, files, models, rolling  # noqa: E402
 from tierwise.preparation import filled, pipeline, scaled  # noqa: E402
 
-LINEAR, TREES = models.BLENDED
+LINEAR, TREES = candidates.BLENDED
 HALF_LIVES = {
     name: [{"half_life_count": count} for count in (60, None)] for name in (LINEAR, TREES)
 }
@@ -50,9 +50,9 @@ def _small():
     warm_up = ours.warm_up
     with pytest.MonkeyPatch.context() as patch:
         for name, build in ((LINEAR, slopes), (TREES, small_tree), (variants.PLAIN, small_tree)):
-            patch.setitem(models.CANDIDATES, name, build)
+            patch.setitem(candidates.CANDIDATES, name, build)
         for name, tried in HALF_LIVES.items():
-            patch.setitem(models.SEARCHED, name, tried)
+            patch.setitem(candidates.SEARCHED, name, tried)
         patch.setattr(ours, "warm_up", lambda protocol: warm_up(protocol)[-2:])
         patch.setattr(rolling, "SURE_PERIODS", 1)
         patch.setattr(rolling, "SURE_ERRORS", 0.0)
@@ -72,6 +72,7 @@ def table(count=400, has_days=True):
 
 
 ROLL = splits.rolling("made_roll", table(), 60, late_rows=10)
+OF_SETTINGS = {"without_ranks", "first_stop"}  # that the settings of these tests don't have
 NO_DAYS = splits.rolling("made_no_days", table(has_days=False), 120)
 RAND = splits.random_split("made_rand", table())
 
@@ -84,9 +85,9 @@ def ran(name):
     """
     seen, origin = [], rolling.origin
 
-    def spied(features, outcome, periods, names, searched):
+    def spied(features, outcome, periods, names, searched, ordered):
         seen.append((list(features), searched, names, len(periods)))
-        return origin(features, outcome, periods, names, searched)
+        return origin(features, outcome, periods, names, searched, ordered)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rolling, "origin", spied)
@@ -100,7 +101,7 @@ def ran(name):
 def given_to(variant, protocol):
     """The recipe of one variant."""
     features = protocol.columns if protocol.as_of is None else ours.with_context(protocol)
-    whole = variants.Recipe(features, variants.searched_by_us(protocol), models.BLEND)
+    whole = variants.Recipe(features, variants.searched_by_us(protocol), candidates.BLEND)
     return variants.recipe_of(variants.VARIANTS[variant], protocol, whole)
 
 
@@ -138,19 +139,28 @@ def test_settings_that_differ_in_more_than_recency_are_all_tried():
     assert found[TREES] == [{"half_life_count": None, "depth": depth} for depth in (3, 5)]
 
 
+def test_ranks_and_stops_are_taken_out_of_the_settings():
+    plain = candidates.stopped((8, 4), depth=5)
+    ranked = candidates.stopped((9, 3), depth=5, ranks=True)
+    tried = {LINEAR: [{"half_life_count": None}], TREES: [*plain, *ranked]}
+    assert variants.without_ranks(tried) == tried | {TREES: plain}
+    assert variants.first_stop(tried) == tried | {TREES: [plain[0], ranked[0]]}
+
+
 def test_the_settings_of_the_package_are_never_changed():
     ran("made_roll")
-    assert HALF_LIVES == models.SEARCHED
+    assert HALF_LIVES == candidates.SEARCHED
 
 
 def test_what_differs_only_in_its_chances_shares_a_run():
     found, runs = ran("made_roll")
     assert list(found) == list(variants.VARIANTS)
-    assert len(runs) == 8, "11 variants, of which linear, trees and fixed come from the whole"
+    assert len(runs) == 8, "11 variants of these settings, three of them from the whole"
     assert len({json.dumps(seen) for seen in runs}) == 8
     folds_count = len(ROLL.folds)
-    wanted = {models.BLEND: folds_count + len(ours.warm_up(ROLL)), variants.PLAIN: folds_count}
+    wanted = {candidates.BLEND: folds_count + len(ours.warm_up(ROLL)), variants.PLAIN: folds_count}
     assert {names[0]: count for _, _, names, count in runs} == wanted
+    found = {name: one for name, one in found.items() if name not in OF_SETTINGS}
     for one in found.values():
         assert one.chances.shape == ROLL.judged.shape
         assert ((one.chances >= 0) & (one.chances <= 1)).all()
@@ -194,9 +204,10 @@ def test_shuffled_rows_have_nothing_recent_to_take_away():
     left_out = {name for name, one in found.items() if isinstance(one, str)}
     assert left_out == {
         *("without_recency", "without_context", "without_arrivals", "without_levels"),
-        "with_group_rates",
+        *("with_group_rates", *OF_SETTINGS),
     }
-    assert all("no order of time" in found[name] for name in left_out)
+    assert all("no order of time" in found[name] for name in left_out - OF_SETTINGS)
+    assert all("none of the settings" in found[name] for name in OF_SETTINGS)
     assert all(columns == ["x", "t"] for columns, *_ in runs)
     assert len(runs) == 3, "the whole, the settings for a world that changes, and plain"
 
@@ -387,12 +398,12 @@ def _made(monkeypatch):
 @pytest.mark.usefixtures("_made")
 def test_from_end_to_end_protocol_by_protocol(tmp_path, monkeypatch, capsys):
     benchmark(monkeypatch, "--protocol", "made_roll", "--results", tmp_path)
-    first = report.read(tmp_path)
+    first, count = report.read(tmp_path), len(variants.VARIANTS)
     benchmark(monkeypatch, "--protocol", "bank_rand", "--results", tmp_path)
     rows = report.read(tmp_path)
-    assert rows[-11:] == first, "what was there stays"
+    assert rows[-count:] == first, "what was there stays"
     assert [one["variant"] for one in rows] == 2 * list(variants.VARIANTS)
-    assert all(quality_data.FOLDER_VARIABLE in one["left_out"] for one in rows[:11])
+    assert all(quality_data.FOLDER_VARIABLE in one["left_out"] for one in rows[:count])
     keys = {"data", "protocol", "variant", "left_out", *ablation.EMPTY}
     assert all(set(one) == keys for one in rows)
     found = {(one["protocol"], one["variant"]): one for one in rows}
@@ -404,7 +415,7 @@ def test_from_end_to_end_protocol_by_protocol(tmp_path, monkeypatch, capsys):
         assert low <= linear[f"{name}_gain"] <= high
     assert files.plain(rows, 5) == rows
     said = capsys.readouterr().out
-    assert said.count("made_roll ") == 11
+    assert said.count("made_roll ") == count
     assert "bank_rand            left out:" in said
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tierwise import (
     calibration,
+    candidates,
     card,
     context,
     export,
@@ -83,8 +84,8 @@ def steps_of(verdict="supported", calibrator=None, way=tiers.FROZEN, threshold=0
 
 
 def train(folder, features, outcome, name="logistic_regression"):
-    settings = {part: tried[0] for part, tried in models.SEARCHED.items()}
-    blended = {"weights": dict(zip(models.BLENDED, (0.7, 0.4), strict=True)), "intercept": 0.1}
+    settings = {part: tried[0] for part, tried in candidates.SEARCHED.items()}
+    blended = {"weights": dict(zip(candidates.BLENDED, (0.7, 0.4), strict=True)), "intercept": 0.1}
     model = rolling.fit(name, features, outcome, settings, blended)
     calibrator = calibration.fit("sigmoid", models.chance(model, features), outcome)
     (folder / "model.onnx").write_bytes(export.to_onnx(model, calibrator, features))
@@ -185,7 +186,7 @@ def test_column_named_like_an_output_keeps_its_name_and_the_card_says_so(tmp_pat
     assert scoring.verify(folder)["checks_count"] == 26
 
 
-@pytest.mark.parametrize("name", ["best_single_column", "logistic_regression", models.BLEND])
+@pytest.mark.parametrize("name", ["best_single_column", "logistic_regression", candidates.BLEND])
 def test_card_lists_the_inputs_of_the_model_and_no_other_column(tmp_path, name):
     """Whoever feeds what the card lists, with no code of ours, must not be turned away."""
     features, outcome = table()
@@ -195,7 +196,7 @@ def test_card_lists_the_inputs_of_the_model_and_no_other_column(tmp_path, name):
     session = scoring.session(folder / "model.onnx")
     listed = [item["name"] for item in files.read_json(folder / "card.json")["columns"]]
     assert listed == [item.name for item in session.get_inputs()]
-    assert (context.RATE in listed) == (name == models.BLEND)
+    assert (context.RATE in listed) == (name == candidates.BLEND)
     checks = files.read_json(folder / "checks.json")
     assert checks["columns"] == listed
     feed = {

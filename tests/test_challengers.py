@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from tierwise import challengers, evaluation, models, ranking, report, rolling
+from tierwise import candidates, challengers, evaluation, models, ranking, report, rolling
 from tierwise.examples import by_period, spans
 
 COUNT = 3000
@@ -229,8 +229,8 @@ def compared(candidate):
     return {
         "candidate": candidate,
         "columns": world()[0].columns.tolist(),
-        "settings": {part: tried[-1] for part, tried in models.SEARCHED.items()},
-        "blend": {"weights": dict.fromkeys(models.BLENDED, 0.5), "intercept": 0.0},
+        "settings": {part: tried[-1] for part, tried in candidates.SEARCHED.items()},
+        "blend": {"weights": dict.fromkeys(candidates.BLENDED, 0.5), "intercept": 0.0},
     }
 
 
@@ -242,7 +242,7 @@ def test_a_recipe_fits_the_candidate_that_was_chosen():
     assert ranking.auc(outcome, ranks) > 0.7
 
 
-@pytest.mark.parametrize("candidate", sorted({*models.SEARCHED, models.BLEND}))
+@pytest.mark.parametrize("candidate", sorted({*candidates.SEARCHED, candidates.BLEND}))
 def test_a_recipe_fits_with_the_settings_and_weights_that_were_chosen(candidate):
     features, outcome, _ = world()
     chosen = compared(candidate)

@@ -11,12 +11,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import KBinsDiscretizer, SplineTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from tierwise import calibration, models, shapley
+from tierwise import calibration, candidates, models, shapley
 from tierwise import contributions as cb
 from tierwise.files import InputError
 from tierwise.models import Model
 
 COUNT = 600
+RANKED = "recent_boosting with ranks"
 
 
 def data(count=COUNT, seed=0):
@@ -49,8 +50,10 @@ def later():
 @pytest.fixture(scope="module")
 def fitted():
     features, won = data()
-    names = [*models.CANDIDATES, "by_gaps"]
-    return {name: models.fit(name, features, won)[0].parts[0] for name in names}
+    names = [*candidates.CANDIDATES, "by_gaps"]
+    made = {name: models.fit(name, features, won)[0].parts[0] for name in names}
+    ranked, _ = models.fit("recent_boosting", features, won, {"ranks": True})
+    return made | {RANKED: ranked.parts[0]}
 
 
 def explained(model, rows=None):
@@ -61,7 +64,7 @@ def score(model, rows):
     return calibration.log_odds(models.chance(Model((model,)), rows))
 
 
-@pytest.mark.parametrize("name", [*models.CANDIDATES, "by_gaps"])
+@pytest.mark.parametrize("name", [*candidates.CANDIDATES, "by_gaps", RANKED])
 def test_base_and_contributions_add_up_to_the_score(name, fitted):
     base, found = explained(fitted[name])
     assert found.shape == later().shape
@@ -85,7 +88,7 @@ def test_linear_sums_are_as_exact_as_the_model_in_double_precision(name, fitted)
     np.testing.assert_allclose(base + found.sum(axis=1), own, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", [*models.CANDIDATES, "by_gaps"])
+@pytest.mark.parametrize("name", [*candidates.CANDIDATES, "by_gaps"])
 def test_column_that_tells_nothing_contributes_nothing(name, fitted):
     assert (explained(fitted[name])[1]["empty"] == 0).all()
 
@@ -102,7 +105,7 @@ def test_linear_contribution_is_the_distance_from_the_mean_of_the_background(fit
     assert (found["kind"].groupby(data()[0]["kind"]).nunique() == 1).all()
 
 
-@pytest.mark.parametrize("name", ["xgboost", "recent_boosting"])
+@pytest.mark.parametrize("name", ["xgboost", "recent_boosting", RANKED])
 def test_boosted_contributions_are_those_of_two_implementations(name, fitted, monkeypatch):
     """XGBoost's TreeSHAP for a few rows and ours for many, of all trees."""
     assert len(later()) >= cb.FEW_ROWS
@@ -164,7 +167,7 @@ def test_chunks_change_nothing(fitted, monkeypatch):
     pd.testing.assert_frame_equal(explained(fitted["xgboost"])[1], whole)
 
 
-@pytest.mark.parametrize("name", [*models.CANDIDATES, "by_gaps"])
+@pytest.mark.parametrize("name", [*candidates.CANDIDATES, "by_gaps"])
 def test_no_rows_give_no_contributions(name, fitted):
     _, found = explained(fitted[name], later().iloc[:0])
     assert found.shape == (0, 5)

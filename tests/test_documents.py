@@ -12,7 +12,7 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
-from tierwise import __version__, adopt, adopt_spend, cli, models
+from tierwise import __version__, adopt, adopt_spend, candidates, cli
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -148,7 +148,7 @@ def test_changelog_begins_with_the_version_of_the_package():
 def test_readme_counts_the_candidates():
     words = {9: "nine", 10: "ten", 11: "eleven", 12: "twelve"}
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"{words[len(models.names([], pd.DataFrame()))]} candidates" in text
+    assert f"{words[len(candidates.names([], pd.DataFrame()))]} candidates" in text
 
 
 @pytest.fixture(scope="module")

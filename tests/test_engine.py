@@ -1,8 +1,6 @@
 """Here or on Spark: the same bytes, the same errors, no half-written file."""
 
-import importlib.util
 import os
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +9,7 @@ import pandas as pd
 import pytest
 
 from hourly_world import last_hour
+from spark_sessions import needs_spark, session
 from test_leads import QUESTION
 from tierwise import engine, hour, snapshot
 from tierwise import features as ft
@@ -20,10 +19,6 @@ from tierwise.simulation import world
 from tierwise.simulation.settings import Settings
 
 PARTS = 5
-needs_spark = pytest.mark.skipif(
-    importlib.util.find_spec("pyspark") is None or shutil.which("java") is None,
-    reason="needs PySpark (uv sync --extra spark) and Java",
-)
 
 
 def known(part):
@@ -75,20 +70,9 @@ def parts(tmp_path_factory):
 @pytest.fixture(scope="module")
 def spark():
     """Two workers of their own, so that nothing is shared by being in one process."""
-    from pyspark.sql import SparkSession
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
-        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-        session = (
-            SparkSession.builder.master("local-cluster[2,1,1024]")
-            .config("spark.ui.enabled", False)
-            .config("spark.executorEnv.PYTHONPATH", str(Path(__file__).parent))
-            .getOrCreate()
-        )
-        session.sparkContext.setLogLevel("OFF")
-        yield session
-        session.stop()
+    places = {"spark.executorEnv.PYTHONPATH": str(Path(__file__).parent)}
+    with session("local-cluster[2,1,1024]", places) as found:
+        yield found
 
 
 def content(paths):

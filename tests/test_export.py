@@ -15,15 +15,16 @@ import pytest
 import skops.io
 from sklearn.base import BaseEstimator
 
-from tierwise import archive, calibration, context, export, models, scoring
+from tierwise import archive, calibration, candidates, context, export, models, scoring
 from tierwise.files import InputError
 
 ROWS = 800
 # Names that scikit-learn, ONNX or a graph's own parts could stumble over.
 AMOUNT, VISITS, SOURCE, LABEL = "amount <€> paid.", "größe $1$", "Lead Source", "label"
-SINGLE = [name for name in models.CANDIDATES if name != "base_rate"] + [f"by_{AMOUNT}"]
+SINGLE = [name for name in candidates.CANDIDATES if name != "base_rate"] + [f"by_{AMOUNT}"]
 TURNED = "blend the other way round"
-CANDIDATES = [*SINGLE, models.BLEND, TURNED]
+RANKED = "recent_boosting with ranks"
+CANDIDATES = [*SINGLE, candidates.BLEND, TURNED, RANKED]
 
 
 def table(rows=ROWS, seed=0):
@@ -57,8 +58,10 @@ def fit(name, features, outcome):
     """A candidate of one part, or a blend whose parts read some columns both and some alone."""
     if name in SINGLE:
         return models.fit(name, features, outcome)[0]
+    if name == RANKED:
+        return models.fit("recent_boosting", features, outcome, {"ranks": True})[0]
     read = [features.drop(columns=context.RATE), features]
-    both = zip(models.BLENDED, read, strict=True)
+    both = zip(candidates.BLENDED, read, strict=True)
     parts = [models.fit(part, columns, outcome)[0].parts[0] for part, columns in both]
     if name == TURNED:
         return models.Model(tuple(parts[::-1]), (0.9, 0.0), 0.3)
@@ -112,7 +115,7 @@ def test_inputs_carry_the_columns_own_names_and_kinds(fitted, name):
         numeric = pd.api.types.is_numeric_dtype(features[column])
         assert kind == ("tensor(float)" if numeric else "tensor(string)")
     assert [item.name for item in session.get_outputs()] == ["score", "chance"]
-    if name in (*models.SEE_CONTEXT[1:], models.BLEND, TURNED):
+    if name in (*candidates.SEE_CONTEXT[1:], candidates.BLEND, TURNED, RANKED):
         assert set(kinds) == set(features)
     elif name in ("recent_rate", "best_single_column", f"by_{AMOUNT}"):
         assert len(kinds) == 1
@@ -122,10 +125,10 @@ def test_inputs_carry_the_columns_own_names_and_kinds(fitted, name):
 
 def test_blend_asks_once_for_a_column_of_both_parts_and_also_for_that_of_one(fitted):
     made, _, _ = fitted
-    columns = [set(export.columns_of(part)) for part in made[models.BLEND].parts]
+    columns = [set(export.columns_of(part)) for part in made[candidates.BLEND].parts]
     assert columns[0] & columns[1] == {AMOUNT, VISITS, SOURCE, LABEL}
     assert columns[1] - columns[0] == {context.RATE}
-    for name in (models.BLEND, TURNED):
+    for name in (candidates.BLEND, TURNED):
         used = export.used_columns(made[name])
         assert len(used) == len(set(used)) == 5
 
@@ -152,15 +155,15 @@ def test_one_graph_asks_for_the_operators_that_any_of_its_parts_needs(fitted):
         assert len(asked) == len({item.domain for item in asked})
         return {item.domain: item.version for item in asked}
 
-    alone = [versions(models.Model((part,))) for part in made[models.BLEND].parts]
+    alone = [versions(models.Model((part,))) for part in made[candidates.BLEND].parts]
     assert alone[0] != alone[1]
-    for name in (models.BLEND, TURNED):
+    for name in (candidates.BLEND, TURNED):
         found = versions(made[name])
         assert found == {domain: max(one[domain] for one in alone) for domain in export.OPSETS}
 
 
 @pytest.mark.parametrize("middle", [1e4, 1e6])
-@pytest.mark.parametrize("name", ["logistic_regression", "recent_logistic", models.BLEND])
+@pytest.mark.parametrize("name", ["logistic_regression", "recent_logistic", candidates.BLEND])
 def test_numbers_far_from_zero_fall_into_the_same_bins_in_onnx(name, middle):
     """Where neighbours in float32 are far apart, an edge must not lie between two of them."""
     features, outcome = table(2000)

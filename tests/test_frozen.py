@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
-from tierwise import calibration, clocks, context, frozen, models, rolling
+from tierwise import calibration, candidates, clocks, context, frozen, models, rolling
+from tierwise.candidates import BLEND, BLENDED, SEARCHED
 from tierwise.files import InputError
 from tierwise.frozen import EVERY, LASTING, NO_CLOCKS
-from tierwise.models import BLEND, BLENDED, SEARCHED
 from tierwise.ranking import auc
 
 COUNT, DELAY = 320, 40
@@ -246,7 +246,7 @@ def test_chances_that_are_too_sure_are_drawn_in_by_all_stretches_of_the_best_way
 
 
 def test_a_model_that_is_refitted_is_compared_as_if_there_were_no_search():
-    features, names = history()[0], models.names(["x"], history()[0])
+    features, names = history()[0], candidates.names(["x"], history()[0])
     same = frozen.applied("refitted", names, features, only(BLEND, NO_CLOCKS), CLOCK)
     assert (same[0], id(same[1])) == (names, id(features))
 
@@ -255,7 +255,9 @@ def test_a_model_that_is_refitted_is_compared_as_if_there_were_no_search():
 def test_a_frozen_model_is_compared_with_both_rates_on_the_columns_that_last(title):
     features, won, stretches = history()
     found = only("logistic_regression", title)
-    names, table = frozen.applied("frozen", models.names(["x"], features), features, found, CLOCK)
+    names, table = frozen.applied(
+        "frozen", candidates.names(["x"], features), features, found, CLOCK
+    )
     assert names == ["base_rate", "recent_rate", "logistic_regression"]
     left_out = [*context.LEVELS, *(CLOCK if title == NO_CLOCKS else [])]
     pd.testing.assert_frame_equal(table, features.drop(columns=left_out))
@@ -277,7 +279,7 @@ def test_too_few_rows_are_said_to_be_too_few_and_change_nothing(count):
     stretches = frozen.windows(examples(np.arange(count), 0))
     found = frozen.search(features[:count], won[:count], stretches, CLOCK)
     assert (list(found), len(found)) == (list(searched()), 0)
-    names = models.names([], features)
+    names = candidates.names([], features)
     for use in frozen.USES:
         same = frozen.applied(use, names, features, found, CLOCK)
         assert (same[0], id(same[1])) == (names, id(features))

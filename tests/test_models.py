@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import context, models, preparation, rolling
+from tierwise import candidates, context, models, preparation, rolling
 from tierwise.files import InputError
 from tierwise.ranking import auc
 
 COUNT = 600
 # Those that rank the rows of one moment by their columns.
-RANKERS = [name for name in models.CANDIDATES if name not in ("base_rate", "recent_rate")]
+RANKERS = [name for name in candidates.CANDIDATES if name not in ("base_rate", "recent_rate")]
 BOOSTED = ("xgboost", "recent_boosting")
-EVERY = [*models.CANDIDATES, models.BLEND]
+EVERY = [*candidates.CANDIDATES, candidates.BLEND]
 
 
 def data(count=COUNT, seed=0):
@@ -34,8 +34,8 @@ def data(count=COUNT, seed=0):
 
 def fitted(name, features, won):
     """The candidate with its default settings, a blend with weights that are not its default."""
-    weights = dict(zip(models.BLENDED, (0.7, 0.4), strict=True))
-    settings = {part: tried[0] for part, tried in models.SEARCHED.items()}
+    weights = dict(zip(candidates.BLENDED, (0.7, 0.4), strict=True))
+    settings = {part: tried[0] for part, tried in candidates.SEARCHED.items()}
     return rolling.fit(name, features, won, settings, {"weights": weights, "intercept": -0.2})
 
 
@@ -59,7 +59,7 @@ def used(model):
 
 
 def test_the_order_is_from_the_simplest_up():
-    assert list(models.CANDIDATES) == [
+    assert list(candidates.CANDIDATES) == [
         *("base_rate", "recent_rate", "best_single_column", "naive_bayes", "logistic_regression"),
         *("random_forest", "histogram_boosting", "xgboost", "recent_logistic", "recent_boosting"),
     ]
@@ -67,22 +67,22 @@ def test_the_order_is_from_the_simplest_up():
 
 def test_a_rule_stands_between_the_rates_and_the_models_and_the_blend_at_the_end():
     features, _ = data()
-    names = models.names(["planted", "gaps"], features)
+    names = candidates.names(["planted", "gaps"], features)
     rates = ["base_rate", "recent_rate"]
     assert names[:5] == [*rates, "by_planted", "by_gaps", "best_single_column"]
-    assert names[-1] == models.BLEND
-    assert models.names([], features) == EVERY
+    assert names[-1] == candidates.BLEND
+    assert candidates.names([], features) == EVERY
 
 
 def test_the_parts_of_a_blend_are_candidates_and_have_settings():
-    assert set(models.BLENDED) == set(models.SEARCHED) <= set(models.CANDIDATES)
-    assert all(tried for tried in models.SEARCHED.values())
+    assert set(candidates.BLENDED) == set(candidates.SEARCHED) <= set(candidates.CANDIDATES)
+    assert all(tried for tried in candidates.SEARCHED.values())
 
 
 @pytest.mark.parametrize("column", ["kind", "unheard_of"])
 def test_a_rule_by_a_column_that_holds_no_numbers_is_answered_with_those_that_do(column):
     with pytest.raises(InputError, match=f"'{column}'.* It has: noise, planted, gaps"):
-        models.names([column], data()[0])
+        candidates.names([column], data()[0])
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -109,7 +109,7 @@ def test_the_base_rate_gives_everybody_the_share_of_wins_so_far():
     assert set(fitted_chance("base_rate", features, won)) == {won.mean()}
 
 
-@pytest.mark.parametrize("name", [*RANKERS, models.BLEND, "by_planted"])
+@pytest.mark.parametrize("name", [*RANKERS, candidates.BLEND, "by_planted"])
 def test_a_planted_signal_is_found_on_later_rows(name):
     features, won = data(1200)
     chance = fitted_chance(name, features[:800], won[:800], features[800:])
@@ -135,7 +135,7 @@ def test_a_rows_chance_does_not_depend_on_the_rows_beside_it(name):
     np.testing.assert_allclose(alone, together, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", models.CANDIDATES)
+@pytest.mark.parametrize("name", candidates.CANDIDATES)
 def test_seconds_are_not_negative_and_the_model_is_not_refitted_by_scoring(name):
     features, won = data()
     model, seconds = models.fit(name, features, won)
@@ -207,14 +207,14 @@ def test_thousands_of_categories_cost_one_coefficient_for_each_of_the_frequent_o
     assert auc(won, chance) > 0.6
 
 
-@pytest.mark.parametrize("name", models.CANDIDATES)
+@pytest.mark.parametrize("name", candidates.CANDIDATES)
 @pytest.mark.parametrize("only", [0.0, 1.0])
 def test_one_class_only_falls_back_to_its_base_rate(name, only):
     features, _ = data()
     assert set(fitted_chance(name, features, np.full(COUNT, only))) == {only}
 
 
-@pytest.mark.parametrize("name", models.CANDIDATES)
+@pytest.mark.parametrize("name", candidates.CANDIDATES)
 @pytest.mark.parametrize("kind", ["no columns", "constant", "empty", "a value per row"])
 def test_nothing_to_rank_by_falls_back_to_the_base_rate(name, kind):
     """Of late rows, where late rows count more."""
@@ -226,7 +226,7 @@ def test_nothing_to_rank_by_falls_back_to_the_base_rate(name, kind):
         "a value per row": {"x": [f"id-{row}" for row in range(COUNT)]},
     }[kind]
     chance = fitted_chance(name, pd.DataFrame(columns, index=range(COUNT)), won)
-    half_life = models.SEARCHED.get(name, [{}])[0].get("half_life_count")
+    half_life = candidates.SEARCHED.get(name, [{}])[0].get("half_life_count")
     weight = models.recency(COUNT, half_life, 0.0)
     np.testing.assert_allclose(chance, np.average(won, weights=weight))
 
@@ -373,18 +373,18 @@ def test_without_a_half_life_all_rows_count_the_same():
     assert len(models.recency(0, 100, 0.0)) == 0
 
 
-@pytest.mark.parametrize("name", models.SEARCHED)
+@pytest.mark.parametrize("name", candidates.SEARCHED)
 def test_without_a_half_life_a_fit_is_the_unweighted_one(name):
     """In place of a weighted fit stands scikit-learn's own, without weights."""
     features, won = data()
     settings = {"half_life_count": None}
     chance = models.chance(models.fit(name, features, won, settings)[0], features)
-    plain = models.CANDIDATES[name](features, won)
+    plain = candidates.CANDIDATES[name](features, won)
     plain[-1].fit(plain[:-1].transform(features), won)
     np.testing.assert_allclose(chance, plain.predict_proba(features)[:, 1], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", models.SEARCHED)
+@pytest.mark.parametrize("name", candidates.SEARCHED)
 def test_what_turned_round_lately_is_believed_of_late(name):
     """In the first two thirds a high number loses, since then it wins."""
     features, won = data(900)
@@ -406,28 +406,65 @@ def test_rows_that_hardly_count_are_left_out_of_a_linear_fit_and_not_of_trees():
     features.loc[: COUNT - 302, "kind"] = "long gone"
     settings = {"half_life_count": 30}
     kinds = {}
-    for name in models.SEARCHED:
+    for name in candidates.SEARCHED:
         model, _ = models.fit(name, features, won, settings)
         kinds[name] = model.parts[0]["columns"].named_transformers_["categories"].categories_[0]
     assert "long gone" not in kinds["recent_logistic"]
     assert "long gone" in kinds["recent_boosting"]
 
 
-@pytest.mark.parametrize("name", models.SEARCHED)
+@pytest.mark.parametrize("name", candidates.SEARCHED)
 def test_each_of_the_settings_makes_a_model_of_its_own(name):
-    features, won = data()
-    tried = models.SEARCHED[name]
+    """With outcomes enough for deep trees; with fewer, some stop after the same round."""
+    features, won = data(4000)
+    tried = candidates.SEARCHED[name]
     found = [models.chance(models.fit(name, features, won, one)[0], features) for one in tried]
-    assert all(is_chance(chance, COUNT) for chance in found)
+    assert all(is_chance(chance, 4000) for chance in found)
     for one, other in itertools.combinations(found, 2):
         assert not np.allclose(one, other)
 
 
+@pytest.mark.parametrize("ranks", [False, True])
+def test_what_a_model_was_after_fewer_rounds_is_the_model_of_fewer_rounds(ranks):
+    features, won = data(4000)
+    long, middle, short = candidates.stopped((30, 17, 4), depth=4, shrinkage=5.0, ranks=ranks)
+    model, _ = models.fit("recent_boosting", features, won, long)
+    for settings in (short, middle, long):
+        alone, _ = models.fit("recent_boosting", features, won, settings)
+        early = models.chance(model, features, settings["round_count"])
+        np.testing.assert_array_equal(early, models.chance(alone, features))
+
+
+@pytest.mark.parametrize("name", ["base_rate", "logistic_regression", "recent_boosting"])
+def test_a_stop_after_the_last_round_or_for_a_model_without_rounds_changes_nothing(name):
+    features, won = data()
+    model, _ = models.fit(name, features, won)
+    np.testing.assert_array_equal(
+        models.chance(model, features, 10_000), models.chance(model, features)
+    )
+
+
+def test_ranks_let_a_split_part_frequent_values_from_rare_ones():
+    """Forty values, of which the frequent ones win: one indicator each tells it slowly."""
+    random = np.random.default_rng(0)
+    number = np.minimum(random.geometric(0.08, 6000), 40)
+    kinds = random.permutation([f"value {n}" for n in range(41)])[number]
+    features = pd.DataFrame({"kind": kinds, "noise": random.normal(size=6000)})
+    features = features.astype({"kind": "str", "noise": "float32"})
+    won = (random.random(6000) < np.where(number < 8, 0.6, 0.2)).astype(float)
+    losses = {}
+    for ranks in (False, True):
+        settings = {"round_count": 8, "depth": 2, "ranks": ranks}
+        p = models.chance(models.fit("recent_boosting", features, won, settings)[0], features)
+        losses[ranks] = -np.mean(np.log(np.where(won == 1, p, 1 - p)))
+    assert losses[True] < losses[False] - 0.02
+
+
 def test_a_fit_leaves_the_settings_as_they_are():
     features, won = data()
-    before = [dict(settings) for settings in models.SEARCHED["recent_boosting"]]
-    models.fit("recent_boosting", features, won, models.SEARCHED["recent_boosting"][0])
-    assert models.SEARCHED["recent_boosting"] == before
+    before = [dict(settings) for settings in candidates.SEARCHED["recent_boosting"]]
+    models.fit("recent_boosting", features, won, candidates.SEARCHED["recent_boosting"][0])
+    assert candidates.SEARCHED["recent_boosting"] == before
 
 
 # beyond the range seen, and what the times are like
@@ -453,7 +490,7 @@ def with_context(count=COUNT):
     return features.assign(**times), won
 
 
-@pytest.mark.parametrize("name", models.CANDIDATES)
+@pytest.mark.parametrize("name", candidates.CANDIDATES)
 def test_what_the_times_are_like_is_seen_by_those_only_that_should(name):
     features, won = with_context()
     turned = features.assign(**{name: 1 - features[name] for name in context.NAMES})
@@ -471,13 +508,13 @@ def test_who_asks_for_it_sees_how_many_arrive_and_never_how_often_cases_were_won
         assert (models.chance(model, features) != models.chance(model, turned)).any() == seen
 
 
-@pytest.mark.parametrize("name", models.CANDIDATES)
+@pytest.mark.parametrize("name", candidates.CANDIDATES)
 def test_where_only_the_times_vary_the_others_fall_back_to_the_base_rate(name):
     features, won = with_context()
     features["x"] = np.float32(1)
     found = fitted_chance(name, features, won)
     assert is_chance(found, COUNT)
-    assert (auc(won, found) > 0.6) == (name in models.SEE_CONTEXT)
+    assert (auc(won, found) > 0.6) == (name in candidates.SEE_CONTEXT)
 
 
 def test_the_recent_rate_is_in_the_order_of_the_level_alone():
@@ -507,7 +544,7 @@ def test_a_rule_by_a_column_that_stood_still_so_far_is_the_base_rate():
 
 def test_a_blend_adds_the_log_odds_of_its_parts():
     features, won = data()
-    one, other = (models.fit(name, features, won)[0].parts[0] for name in models.BLENDED)
+    one, other = (models.fit(name, features, won)[0].parts[0] for name in candidates.BLENDED)
     p, q = (models.part_chance(part, features) for part in (one, other))
     found = models.chance(models.Model((one, other), (0.7, 0.4), -0.2), features)
     odds = np.exp(-0.2) * (p / (1 - p)) ** 0.7 * (q / (1 - q)) ** 0.4
@@ -516,7 +553,7 @@ def test_a_blend_adds_the_log_odds_of_its_parts():
 
 def test_a_blend_with_all_weight_on_one_part_is_that_part():
     features, won = data()
-    one, other = (models.fit(name, features, won)[0].parts[0] for name in models.BLENDED)
+    one, other = (models.fit(name, features, won)[0].parts[0] for name in candidates.BLENDED)
     found = models.chance(models.Model((one, other), (1.0, 0.0)), features)
     np.testing.assert_allclose(found, models.part_chance(one, features), rtol=1e-6)
 
@@ -537,8 +574,8 @@ def test_log_odds_stay_finite_for_the_certain():
 def test_deep_trees_are_for_many_outcomes_of_both_kinds(count, depth):
     features = pd.DataFrame({"x": np.arange(2 * count, dtype="float32")})
     for won in (np.arange(2 * count) < count, np.arange(2 * count) >= count):
-        deep = models.recent_boosting(features, won.astype(float), 80, 5, 5.0)["model"]
+        deep = candidates.recent_boosting(features, won.astype(float), 80, 5, 5.0)["model"]
         assert deep.max_depth == depth
         assert (deep.n_estimators, deep.reg_lambda) == ((80, 5.0) if depth == 5 else (60, 10.0))
-        small = models.recent_boosting(features, won.astype(float), 3, 2, 20.0)["model"]
+        small = candidates.recent_boosting(features, won.astype(float), 3, 2, 20.0)["model"]
         assert (small.n_estimators, small.max_depth, small.reg_lambda) == (3, 2, 20.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import models, monotone
+from tierwise import candidates, models, monotone
 from tierwise.files import InputError
 
 FEATURES = pd.DataFrame({"x": [1.0, 2.0], "kind": ["a", "b"]})
@@ -19,7 +19,7 @@ def test_trees_never_leave_the_direction_they_are_held_to(name, direction):
     features = pd.DataFrame({"other": random.normal(size=600), "x": x}).astype("float32")
     features["kind"] = random.choice(["a", "b"], 600)
     won = (random.random(600) < 1 / (1 + np.exp(3 - 2 * np.abs(x)))).astype(float)
-    searched = monotone.directed(models.SEARCHED, {"x": direction}, features)
+    searched = monotone.directed(candidates.SEARCHED, {"x": direction}, features)
     line = pd.DataFrame({"other": np.float32(0), "x": np.linspace(-3, 3, 200), "kind": "b"})
     line = line.astype({"other": "float32", "x": "float32"})
     held = models.chance(models.fit(name, features, won, searched[name][0])[0], line)
@@ -29,11 +29,27 @@ def test_trees_never_leave_the_direction_they_are_held_to(name, direction):
     assert (direction * np.diff(free) < -1e-3).any()
 
 
+@pytest.mark.parametrize("direction", [1, -1])
+def test_what_is_made_of_a_text_is_free_and_no_number_loses_its_direction_to_it(direction):
+    random = np.random.default_rng(0)
+    x = random.uniform(-2, 2, 3000).astype("float32")
+    features = pd.DataFrame({"x": x, "kind": random.choice(["a", "b", "c"], 3000)})
+    won = (random.random(3000) < np.where(features["kind"] == "b", 0.3, 0.6)).astype(float)
+    for settings in candidates.SEARCHED["recent_boosting"]:
+        given = settings | {"directions": {"x": direction}, "round_count": 5}
+        part = models.fit("recent_boosting", features, won, given)[0].parts[0]
+        signs = part[-1].get_params()["monotone_constraints"]
+        made = part[:-1].transform(features).shape[1]
+        assert len(signs) == made
+        assert signs[0] == direction
+        assert not any(signs[1:])
+
+
 def test_without_directions_the_settings_are_as_they_were():
-    assert monotone.directed(models.SEARCHED, {}, FEATURES) == models.SEARCHED
+    assert monotone.directed(candidates.SEARCHED, {}, FEATURES) == candidates.SEARCHED
 
 
 @pytest.mark.parametrize("directions", [{"kind": 1}, {"nowhere": -1}, {"x": 2}])
 def test_a_direction_for_what_is_no_number_or_that_is_none_is_refused(directions):
     with pytest.raises(InputError, match="directions in params.yaml"):
-        monotone.directed(models.SEARCHED, directions, FEATURES)
+        monotone.directed(candidates.SEARCHED, directions, FEATURES)

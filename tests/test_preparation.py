@@ -165,6 +165,20 @@ def test_scaling_is_told_by_the_rows_and_not_by_the_edges_of_bins():
     np.testing.assert_allclose(found.std(axis=0), 1, rtol=1e-5)
 
 
+def test_a_rank_is_how_frequent_a_value_is_and_below_all_where_it_is_not_listed():
+    column = ["often"] * 60 + ["less"] * 40 + ["least"] * 20 + ["rare"] * 3
+    features = pd.DataFrame({"kind": column, "n": np.arange(123, dtype="float32")})
+    made = preparation.pipeline(
+        features, [("numbers", "passthrough")], LogisticRegression(), ranks=True
+    )
+    rows = pd.DataFrame({"kind": ["often", "less", "least", "rare", "never"], "n": np.float32(7)})
+    found = made[:-1].transform(rows)
+    assert found.shape[1] == 1 + 3 + 1
+    assert found[:, -1].tolist() == [2, 1, 0, -1, -1]
+    plain = preparation.pipeline(features, [("numbers", "passthrough")], LogisticRegression())
+    np.testing.assert_array_equal(found[:, :-1], plain[:-1].transform(rows))
+
+
 def test_constant_columns_and_rare_values_are_left_out():
     table = mixed().assign(still=np.float32(3), rare=[f"v{n}" for n in range(200)])
     names = {name for _, _, names in both(table).transformers_[:3] for name in names}

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -358,6 +359,19 @@ def test_a_file_of_ones_own_is_compared_from_end_to_end(tmp_path, monkeypatch):
     assert found["tierwise"]["versus_best_peer"]["auc"]["peer"] == REFERENCE
     assert found["tierwise"]["versus_best_peer"]["peers_count"] == 2
     assert found[REFERENCE]["fit_cpu_ratio"] == 1
+    shutil.rmtree(tmp_path / "p")
+    benchmark(monkeypatch, *one, "--models", "tierwise")
+    (again,) = (row for row in report.read(tmp_path / "r") if row["model"] == "tierwise")
+    assert again["versus_best_peer"] == found["tierwise"]["versus_best_peer"]
+
+
+def test_a_comparison_with_peers_that_are_gone_stays_while_our_figures_do():
+    old = row("bank_rand", "tierwise", 0.7) | {"versus_best_peer": {"peers_count": 9}}
+    new = row("bank_rand", "tierwise", 0.7)
+    assert quality.still_true(new, [old]) == {"peers_count": 9}
+    assert quality.still_true(new | {"auc": 0.71}, [old]) is None
+    assert quality.still_true(new | {"protocol": "bank_time"}, [old]) is None
+    assert quality.still_true(new | {"fit_cpu_s": 99.0}, [old]) == {"peers_count": 9}
 
 
 def test_a_missing_table_is_left_out_with_its_reason(tmp_path, monkeypatch):

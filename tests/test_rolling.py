@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from tierwise import context, files, models, rolling
 from tierwise import examples as ex
-from tierwise.models import BLEND, BLENDED, SEARCHED
+from tierwise.candidates import BLEND, BLENDED, SEARCHED
 from tierwise.ranking import auc, auc_in_blocks
 from tierwise.rolling import Rolled
 
@@ -229,6 +229,52 @@ def test_a_setting_that_is_always_better_is_taken_after_enough_periods(period_co
     assert rolling.best_setting(table, usable[-1], tried) == chosen
 
 
+def test_settings_that_differ_in_their_last_round_alone_share_a_fit(monkeypatch):
+    """And are judged as if each had been fitted by itself."""
+    tried = [
+        *[{"half_life_count": 50, "round_count": count} for count in (3, 5)],
+        {"half_life_count": None, "round_count": 3},
+        {"half_life_count": 50, "round_count": 2},
+    ]
+    assert rolling.shared(tried) == [[0, 1, 3], [2]]
+    assert rolling.shared([None, {}]) == [[0, 1]]
+    features, won, periods = history()
+    alike = [tried[n] for n in (0, 1, 3)]
+    given = ("recent_boosting", features, won, periods[2])
+    together, _ = rolling.fit_and_judge_all(*given, alike)
+    for one, chance in zip(alike, together, strict=True):
+        np.testing.assert_array_equal(chance, rolling.fit_and_judge(*given, one)[0])
+    monkeypatch.setitem(SEARCHED, "recent_boosting", tried)
+    monkeypatch.setattr(rolling, "SURE_PERIODS", 1)
+    monkeypatch.setattr(rolling, "SURE_ERRORS", 0.0)
+    sharing = rolling.origin(features, won, periods, DRIFTING)
+    monkeypatch.setattr(rolling, "shared", lambda tried: [[n] for n in range(len(tried))])
+    apart = rolling.origin(features, won, periods, DRIFTING)
+    pd.testing.assert_frame_equal(sharing.table, apart.table, check_exact=True)
+    assert sharing.settings == apart.settings
+
+
+def test_without_an_order_of_time_less_is_asked_of_a_better_setting_and_still_not_nothing():
+    taken = {True: 0, False: 0}
+    for seed in range(60):
+        table, usable = judged(5, count=200, seed=seed)
+        shared, *own = np.random.default_rng(seed + 1000).random((3, len(table)))
+        better = shared + 0.3 * own[1] + 0.01 * table["outcome"].to_numpy()
+        slightly = [shared + 0.3 * own[0], better]
+        for ordered in taken:
+            taken[ordered] += rolling.best_setting(table, usable[-1], slightly, ordered)
+    assert 0 < taken[True] < taken[False] < 60
+
+
+def test_one_fold_is_enough_where_there_is_no_order_of_time():
+    table, usable = judged(1, count=200)
+    noise = np.random.default_rng(0).random(200)
+    tried = [noise, noise + 0.8 * table["outcome"].to_numpy()]
+    assert rolling.best_setting(table, usable[-1], tried, ordered=False) == 1
+    assert rolling.best_setting(table, usable[-1], tried, ordered=True) == 0
+    assert rolling.best_setting(table, usable[0], tried, ordered=False) == 0
+
+
 def test_a_setting_that_is_a_little_better_by_luck_is_not_taken():
     taken = []
     for seed in range(20):
@@ -319,6 +365,17 @@ def test_no_weights_nearby_have_a_smaller_penalised_loss(count, seed):
 
 def test_without_rows_the_blend_stays_where_it_starts():
     assert rolling.stack(np.empty((0, 2)), np.empty(0)) == (0.0, tuple(rolling.START))
+
+
+def test_without_an_order_of_time_the_blend_forgets_the_order_and_is_freer():
+    z, won = parts(2000)
+    turned = np.random.default_rng(1).permutation(2000)
+    free = rolling.stack(z, won, ordered=False)
+    again = rolling.stack(z[turned], won[turned], ordered=False)
+    np.testing.assert_allclose([free[0], *free[1]], [again[0], *again[1]], atol=1e-4)
+    bound = rolling.stack(z, won)
+    away = [np.abs(np.array(found[1]) - rolling.START).sum() for found in (free, bound)]
+    assert away[0] > away[1]
 
 
 def test_a_few_rows_move_the_blend_a_little():

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import models, row_weights
+from tierwise import candidates, models, rolling, row_weights, spark_trees
+from tierwise.files import InputError
 from tierwise.ranking import auc
 
 
@@ -46,7 +47,7 @@ def test_a_fit_on_a_sample_believes_what_a_fit_on_all_rows_does(name, monkeypatc
     level = np.where(np.arange(20_000) < 15_000, -2.0, 1.0)
     won = (random.random(20_000) < 1 / (1 + np.exp(-x - level))).astype(float)
     features = pd.DataFrame({"x": x})
-    settings = {"half_life_count": None} if name in models.SEARCHED else None
+    settings = {"half_life_count": None} if name in candidates.SEARCHED else None
     every = models.chance(models.fit(name, features, won, settings)[0], features)
     monkeypatch.setattr(models, "sample", lambda count: row_weights.sample(count, 4_000))
     some = models.chance(models.fit(name, features, won, settings)[0], features)
@@ -64,3 +65,65 @@ def test_the_latest_rows_are_never_thinned_where_they_count_most(monkeypatch):
     monkeypatch.setattr(models, "sample", lambda count: row_weights.sample(count, 2_000))
     some = models.chance(models.fit("recent_logistic", features, won, settings)[0], features)
     np.testing.assert_array_equal(some, every)
+
+
+def halves(count, most=4_000):
+    return row_weights.sample(count, most)
+
+
+@pytest.mark.parametrize("name", ["xgboost", "recent_boosting", "recent_logistic"])
+@pytest.mark.parametrize("count", [4_000, 6_000])
+def test_with_a_cluster_trees_take_every_row_where_they_would_be_sampled(
+    name, count, monkeypatch, tmp_path
+):
+    """The cluster is this machine here: what it is given are the rows, their outcomes and weights."""
+    random = np.random.default_rng(2)
+    features = pd.DataFrame({"x": random.normal(size=count).astype("float32")})
+    won = (random.random(count) < 0.4).astype(float)
+    given = []
+
+    def there(model, inputs, outcome, weight, folder):
+        given.append((len(inputs), folder))
+        model.fit(inputs, outcome, sample_weight=weight)
+
+    monkeypatch.setattr(models, "MOST_ROWS", 4_000)
+    monkeypatch.setattr(models, "sample", halves)
+    monkeypatch.setattr(spark_trees, "fit", there)
+    settings = {name: {"half_life_count": 1_000}} if name in candidates.SEARCHED else {}
+    found = rolling.fit(name, features, won, settings, {}, cluster=tmp_path)
+    far = count > 4_000 and name != "recent_logistic"
+    assert given == ([(count, tmp_path)] if far else [])
+    if far:
+        monkeypatch.setattr(models, "sample", row_weights.sample)
+        every = models.chance(rolling.fit(name, features, won, settings, {}), features)
+        np.testing.assert_array_equal(models.chance(found, features), every)
+
+
+def test_of_a_blend_the_trees_alone_go_to_the_cluster(monkeypatch, tmp_path):
+    random = np.random.default_rng(2)
+    features = pd.DataFrame({"x": random.normal(size=600).astype("float32")})
+    won = (random.random(600) < 0.4).astype(float)
+    given = []
+
+    def there(model, inputs, outcome, weight, folder):
+        given.append(type(model).__name__)
+        model.fit(inputs, outcome, sample_weight=weight)
+
+    monkeypatch.setattr(models, "MOST_ROWS", 500)
+    monkeypatch.setattr(spark_trees, "fit", there)
+    settings = {name: tried[0] for name, tried in candidates.SEARCHED.items()}
+    blended = {"weights": dict.fromkeys(candidates.BLENDED, 0.5), "intercept": 0.0}
+    model = rolling.fit(candidates.BLEND, features, won, settings, blended, cluster=tmp_path)
+    assert given == ["XGBClassifier"]
+    assert len(model.parts) == 2
+
+
+@pytest.mark.parametrize(("engine", "place"), [("local", None), ("spark", "models/leads")])
+def test_the_engine_says_whether_there_is_a_cluster(engine, place, monkeypatch, tmp_path):
+    monkeypatch.setattr(spark_trees, "project_root", lambda: tmp_path)
+    assert spark_trees.place(engine, "leads") == (tmp_path / place if place else None)
+
+
+def test_an_unknown_engine_is_refused():
+    with pytest.raises(InputError, match=r"'dask' is unknown; params.yaml knows local, spark"):
+        spark_trees.place("dask", "leads")

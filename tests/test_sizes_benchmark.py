@@ -13,8 +13,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
+from tierwise import candidates, models, rolling
 from tierwise import examples as ex
-from tierwise import models, rolling
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
@@ -40,7 +40,7 @@ def quick():
     """One setting a part and few fresh rows, so that a world takes a second."""
     with pytest.MonkeyPatch.context() as patch:
         for name, settings in SMALL.items():
-            patch.setitem(models.SEARCHED, name, settings)
+            patch.setitem(candidates.SEARCHED, name, settings)
         patch.setattr(sizes_ladder, "CHUNK_COUNT", 5_000)
         patch.setattr(sizes_ladder, "JUDGED_COUNT", 3_000)
         patch.setattr(models, "sample", models.sample)  # put back after a fit on all rows
@@ -210,7 +210,7 @@ def test_a_refit_takes_one_row_a_deal_and_adds_up(quick, tmp_path):
     assert found["periods"] == 8
     assert found["origin_fits_count"] == 16
     spent = found["refit_cpu_s"]
-    assert spent["all"] >= max(spent[name] for name in models.BLENDED) * 0.5
+    assert spent["all"] >= max(spent[name] for name in candidates.BLENDED) * 0.5
     assert found["holds"]
     assert "dvc repro" in sizes_refit.refit(tmp_path / "none")["left_out"]
 

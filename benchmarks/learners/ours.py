@@ -13,12 +13,12 @@ import pandas as pd
 from quality_protocols import Protocol
 
 from learners.interface import Answer, cpu_s
-from tierwise import calibration, clocks, context, frozen, models, rolling
+from tierwise import calibration, candidates, clocks, context, frozen, models, rolling
 from tierwise import examples as ex
 
 WARM_UP_ROWS, WARM_UP_ROLLS = 6000, 8  # at least so many before the first judged one
 LEAST_SHARE = 0.30  # of the rows come before the first roll
-FOLD_COUNT = 3
+FOLD_COUNT = 5
 
 
 def forecast(protocol: Protocol) -> Answer:
@@ -33,9 +33,9 @@ def forecast(protocol: Protocol) -> Answer:
         chances = lasting(protocol, features, outcome)
         return Answer(chances, cpu_s() - started, 0.0)
     periods = warm_up(protocol) + [ex.Period(None, *fold) for fold in protocol.folds]
-    table = rolling.origin(features, outcome, periods, [models.BLEND]).table
+    table = rolling.origin(features, outcome, periods, [candidates.BLEND]).table
     judged = table[table["period"] >= len(periods) - len(protocol.folds)]
-    return Answer(judged[models.BLEND].to_numpy(), cpu_s() - started, 0.0)
+    return Answer(judged[candidates.BLEND].to_numpy(), cpu_s() - started, 0.0)
 
 
 def with_context(protocol: Protocol) -> pd.DataFrame:
@@ -83,7 +83,10 @@ def shuffled(protocol: Protocol, known: np.ndarray, rows: np.ndarray) -> np.ndar
     inside = np.arange(len(known))
     periods = [ex.Period(None, np.setdiff1d(inside, fold), fold) for fold in folds]
     table = features.iloc[inside]
-    rolled = rolling.origin(table, outcome[inside], periods, [models.BLEND], models.steady())
+    names = [candidates.BLEND]
+    rolled = rolling.origin(
+        table, outcome[inside], periods, names, candidates.steady(), ordered=False
+    )
     chosen = (rolled.settings, rolled.of_today())
-    model = rolling.fit(models.BLEND, table, outcome[inside], *chosen)
+    model = rolling.fit(candidates.BLEND, table, outcome[inside], *chosen)
     return models.chance(model, features.iloc[len(known) :])

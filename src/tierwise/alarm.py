@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tierwise import models
+from tierwise import candidates
 from tierwise.examples import label
 
 ODDS_RATIO = 1.5
@@ -50,7 +50,7 @@ def limit(chance: np.ndarray, direction: int, false_alarm_share: float) -> float
     chance: of all rows watched, in time order. From 4,000 simulated histories of these rows, their
     outcomes drawn independently with their own chances.
     """
-    random = np.random.default_rng(models.SEED)
+    random = np.random.default_rng(candidates.SEED)
     slack = allowance(chance, direction)
     highest = []
     for _ in range(DRAW_COUNT // CHUNK_COUNT):

@@ -112,7 +112,7 @@ def effect(
 
     periods: of `examples.by_period` over rows before the judged span. Frozen means fitted on what
     was known when the first period began; refitted, on what was known when each began. name: of
-    models.CANDIDATES. Columns: model (frozen | refitted), columns, auc (all periods at once),
+    candidates.CANDIDATES. Columns: model (frozen | refitted), columns, auc (all periods at once),
     auc_in_period. No rows where nothing is flagged or nothing would be left.
     """
     rows: list[dict[str, Any]] = []

@@ -16,8 +16,8 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.stats import norm, t
 
+from tierwise.candidates import SEED
 from tierwise.evaluation import BOOTSTRAP_COUNT
-from tierwise.models import SEED
 
 CONFIDENCE = 0.95
 CHUNK_CELLS = 1_000_000  # draws times rows held at once, 8 MB

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from tierwise import models
+from tierwise import candidates, models
 from tierwise.calibration import log_odds
 from tierwise.ranking import alone_score, as_number, auc, auc_in_blocks
 
@@ -133,7 +133,7 @@ def told_apart(
     alone = [max(alone_score(both[name], is_later, whose)[0], 0.5) for name in both]
     table = pd.DataFrame({"column": list(both), "auc": alone})
     rows = np.unique(np.linspace(0, len(both) - 1, ROWS_MAX_COUNT).round().astype(int))
-    fold = np.random.default_rng(models.SEED).permutation(whose.max() + 1)[whose] % FOLD_COUNT
+    fold = np.random.default_rng(candidates.SEED).permutation(whose.max() + 1)[whose] % FOLD_COUNT
     score = np.zeros(len(both))
     for number in range(FOLD_COUNT):
         learn, judge = rows[fold[rows] != number], rows[fold[rows] == number]
@@ -183,7 +183,7 @@ def put_back(earlier: pd.Series, later: pd.Series) -> pd.Series:
     none missing, has no order: as few rows as possible change, drawn at random. Same index as
     `later`.
     """
-    random = np.random.default_rng(models.SEED)
+    random = np.random.default_rng(candidates.SEED)
     if pd.api.types.is_numeric_dtype(earlier):
         old = np.sort(earlier.fillna(-np.inf).to_numpy(dtype="float64"))
         now = later.fillna(-np.inf).to_numpy(dtype="float64")
@@ -225,7 +225,7 @@ def by_column(
     """
     now = chance(later)
     area = auc_in_blocks(outcome_later, now, blocks)
-    swap = np.random.default_rng(models.SEED).permutation(len(later))
+    swap = np.random.default_rng(candidates.SEED).permutation(len(later))
     rows: list[dict[str, Any]] = []
     for name in later if names is None else names:
         size, _ = psi(*bins_of(earlier[name], later[name]))

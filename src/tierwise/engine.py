@@ -36,13 +36,17 @@ def over_parts(work: Work, parts: list[Path], folder: Path, engine: str = "local
     where PySpark is not installed. What `work` raises comes through: here as it is, from Spark as
     PartitionError, an InputError as InputError. A partition that failed leaves no file.
     """
-    if engine not in ENGINES:
-        raise InputError(f"engine '{engine}' is unknown; params.yaml knows {', '.join(ENGINES)}.")
+    check(engine)
     task = partial(write_result, work, folder)
     if engine == "spark":
         return on_spark(task, parts) if parts else []
     bar = tqdm(parts, desc="partitions", disable=len(parts) <= 1, file=sys.stderr)
     return [task(part) for part in bar]
+
+
+def check(engine: str) -> None:
+    if engine not in ENGINES:
+        raise InputError(f"engine '{engine}' is unknown; params.yaml knows {', '.join(ENGINES)}.")
 
 
 def write_result(work: Work, folder: Path, part: Path) -> Path:

@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
 
-from tierwise import models
+from tierwise import candidates
 from tierwise.leakage import auc
 
 BOOTSTRAP_COUNT = 1000
@@ -129,7 +129,7 @@ def averaged(log: pd.DataFrame, draws: np.ndarray) -> Iterator[tuple[str, np.nda
 
 def period_draws(period_count: int) -> np.ndarray:
     """The periods as they are, then resampled with replacement, shape (1 + 1000, n_periods)."""
-    random = np.random.default_rng(models.SEED)
+    random = np.random.default_rng(candidates.SEED)
     drawn = random.integers(period_count, size=(BOOTSTRAP_COUNT, period_count))
     return np.vstack([np.arange(period_count), drawn])
 

@@ -203,7 +203,8 @@ def recorded(application: str, name: str, values: dict[str, float]) -> dict[str,
         models_path(application, "examples.parquet"),
     ):
         key.update(used.read_bytes())
-    key.update(Path(__file__).with_name("models.py").read_bytes())
+    for code in ("candidates.py", "models.py"):
+        key.update(Path(__file__).with_name(code).read_bytes())
     key.update(",".join(values).encode())
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))

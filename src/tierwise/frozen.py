@@ -17,12 +17,13 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from tierwise import calibration, context, models, rolling
+from tierwise import calibration, candidates, context, models, rolling
 from tierwise import examples as ex
 from tierwise.calibration import Calibrator
+from tierwise.candidates import BLEND, BLENDED, Searched
 from tierwise.examples import Period
 from tierwise.files import InputError
-from tierwise.models import BLEND, BLENDED, Model, Searched
+from tierwise.models import Model
 from tierwise.ranking import auc
 
 START_SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -40,7 +41,7 @@ def searched(use: str) -> Searched:
     if use not in USES:
         raise InputError(f"use in params.yaml is one of {', '.join(USES)}, not {use!r}.")
     seeing: Searched = {name: [{"arrivals": True}] for name in LASTING if name not in BLENDED}
-    return models.SEARCHED | (seeing if use == "frozen" else {})
+    return candidates.SEARCHED | (seeing if use == "frozen" else {})
 
 
 def windows(examples: pd.DataFrame) -> list[Period]:

@@ -1,57 +1,30 @@
-"""The candidates, from the simplest up, all with the same face.
+"""A candidate fitted on what was known, and the chances that it believes in.
 
-Each is a function of the rows it will be fitted on that returns a scikit-learn pipeline whose
-columns are prepared and whose model is still to be fitted. The pipeline takes the columns of
-features.parquet as they are (numbers as float32 with NaN, categories as text) and gives
-`predict_proba`. Only scikit-learn and XGBoost objects are used, so that a fitted model loads
-without tierwise and converts to ONNX.
-
-The order of CANDIDATES is the order of preference: among candidates whose ranking can't be
-told apart, the first one wins. Those in SEARCHED have settings that are chosen on past periods;
-`blend` is two of them together (see rolling.py).
+What the candidates are and which settings they have says candidates.py; how they are judged and
+two of them blended, rolling.py.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from tierwise import context, monotone
-from tierwise.files import InputError
-from tierwise.leakage import alone_score
-from tierwise.preparation import (
-    binned,
-    categories_of,
-    filled,
-    numbers_of,
-    pipeline,
-    scaled,
-    varying,
-)
-from tierwise.row_weights import recency, sample
+from tierwise.candidates import CANDIDATES, SEARCHED, SEE_CONTEXT, Settings, base_rate, by_column
+from tierwise.preparation import categories_of, varying
+from tierwise.row_weights import MOST_ROWS, recency, sample
 
-SEED = 0
 CHANCE_FLOOR = 1e-6
+BOOSTED = ("xgboost", "recent_boosting")
 # Rows that count less than this teach a linear model nothing.
 LEAST_WEIGHT = 1e-3
-# Of the rarer outcome, for trees more than three deep.
-DEEP_MIN_COUNT = 1000
 # Old rows still tell trees how columns work together.
 OLD_WEIGHT = 0.02
-
-Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -63,183 +36,29 @@ class Model:
     intercept: float = 0.0
 
 
-def base_rate(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
-    """The same chance for everybody: the share of wins so far. It can't rank."""
-    return Pipeline([("columns", "passthrough"), ("model", DummyClassifier(strategy="prior"))])
-
-
-def recent_rate(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
-    """The share of wins lately, the same for everybody at one moment: no features at all.
-
-    Under drift its AUC over several periods is high, though it can't rank within one.
-    """
-    return by_column(context.RATE, features, outcome)
-
-
-def best_single_column(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
-    """The one column that ranks best alone inside stretches of time (cross-fitted), in bins."""
-    usable = {*varying(features), *categories_of(features)}
-    scores = {c: alone_score(features[c], outcome)[1] for c in features if c in usable}
-    best = max(scores, key=lambda column: scores[column])
-    return logistic_regression(features[[best]], outcome)
-
-
-def by_column(column: str, features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
-    """A rule that people work by: in the order of one number, missing last.
-
-    The direction is the one that earlier rows support, such as further down the pipeline first.
-    A column that is absent or does not vary there leaves the base rate.
-    """
-    if column not in varying(features):
-        return base_rate(features, outcome)
-    lowest = np.nan_to_num(features[column].min())  # nothing but missing: all rows are equal
-    fill = SimpleImputer(strategy="constant", fill_value=lowest - 1, keep_empty_features=True)
-    steps = Pipeline([("fill", fill), ("scale", StandardScaler())])
-    return pipeline(features[[column]], [("numbers", steps)], LogisticRegression())
-
-
-def naive_bayes(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
-    """One frequency table per column, multiplied as if columns were independent.
-
-    With one indicator per column set in each row, the multinomial model is the per-column
-    table up to a factor that all classes share.
-    """
-    return pipeline(features, [("bins", binned())], MultinomialNB(alpha=1.0))
-
-
-def logistic_regression(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
-    """L2-penalised points per bin and category: a score card."""
-    model = LogisticRegression(C=0.1, max_iter=500)
-    return pipeline(features, [("bins", binned())], model)
-
-
-def random_forest(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
-    model = RandomForestClassifier(
-        n_estimators=100, min_samples_leaf=20, random_state=SEED, n_jobs=1
-    )
-    return pipeline(features, [("numbers", filled())], model)
-
-
-def histogram_boosting(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
-    model = HistGradientBoostingClassifier(
-        learning_rate=0.05,
-        max_iter=100,
-        max_leaf_nodes=15,
-        l2_regularization=1.0,
-        early_stopping=False,
-        random_state=SEED,
-    )
-    return pipeline(features, [("numbers", "passthrough")], model)
-
-
-def trees(features: pd.DataFrame, **settings: Any) -> Pipeline:
-    from xgboost import XGBClassifier
-
-    fixed = {"max_bin": 64, "n_jobs": 1, "random_state": SEED, "min_child_weight": 5}
-    return pipeline(features, [("numbers", "passthrough")], XGBClassifier(**fixed, **settings))
-
-
-def xgboost(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
-    settings = {"n_estimators": 150, "max_depth": 4, "learning_rate": 0.07}
-    return trees(features, **settings, subsample=0.8, colsample_bytree=0.8)
-
-
-def recent_logistic(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
-    """Points per bin and category and a slope per number; late rows count more.
-
-    The slopes carry on where values leave the range seen so far, as those of an economy do; bins
-    stop there.
-    """
-    numbers = [("scaled", scaled()), ("bins", binned())]
-    return pipeline(features, numbers, LogisticRegression(C=0.03, max_iter=500))
-
-
-def recent_boosting(
-    features: pd.DataFrame,
-    outcome: np.ndarray,
-    round_count: int = 60,
-    depth: int = 3,
-    shrinkage: float = 10.0,
-) -> Pipeline:
-    """Small random forests, boosted; late rows count more.
-
-    The trees of a round see other rows and columns each, so that their mean keeps what they
-    agree on (boosting with subsamples: Friedman 2002). shrinkage: the L2 penalty of a leaf; the
-    larger, the less a few rows can say. Deep trees are for many outcomes of both kinds.
-    """
-    if np.minimum(outcome.sum(), len(outcome) - outcome.sum()) < DEEP_MIN_COUNT:
-        round_count, depth, shrinkage = min(round_count, 60), min(depth, 3), max(shrinkage, 10.0)
-    settings = {"n_estimators": round_count, "max_depth": depth, "reg_lambda": shrinkage}
-    spread = {"num_parallel_tree": 4, "subsample": 0.7, "colsample_bynode": 0.4}
-    return trees(features, **settings, **spread, learning_rate=0.14)
-
-
-Builder = Callable[..., Pipeline]
-CANDIDATES: dict[str, Builder] = {
-    "base_rate": base_rate,
-    "recent_rate": recent_rate,
-    "best_single_column": best_single_column,
-    "naive_bayes": naive_bayes,
-    "logistic_regression": logistic_regression,
-    "random_forest": random_forest,
-    "histogram_boosting": histogram_boosting,
-    "xgboost": xgboost,
-    "recent_logistic": recent_logistic,
-    "recent_boosting": recent_boosting,
-}
-# All others would take the times for a property of the row. A rule may name any column.
-SEE_CONTEXT = ("recent_rate", "recent_logistic", "recent_boosting")
-BLEND = "blend"
-BLENDED = ("recent_logistic", "recent_boosting")
-# The whole search and so its budget: every one is fitted once per period. The first, for a world
-# that changes, is the default until periods have judged; the last is for one that stands still.
-Searched = dict[str, list[Settings]]
-SEARCHED: Searched = {
-    "recent_logistic": [{"half_life_count": 2000}, {"half_life_count": None}],
-    "recent_boosting": [
-        {"half_life_count": 2000, "round_count": 60, "depth": 3, "shrinkage": 10.0},
-        {"half_life_count": None, "round_count": 80, "depth": 5, "shrinkage": 5.0},
-    ],
-}
-
-
-def steady() -> Searched:
-    """The settings that are left where rows are in no order of time."""
-    return {name: tried[-1:] for name, tried in SEARCHED.items()}
-
-
-def names(rule_columns: list[str], features: pd.DataFrame) -> list[str]:
-    """All candidates, simplest first; a rule is called by_ and its column. Raises InputError."""
-    unknown = [column for column in rule_columns if column not in numbers_of(features)]
-    if unknown:
-        raise InputError(
-            f"rule_columns in params.yaml names {unknown}, which are no number columns of this "
-            f"application. It has: {', '.join(numbers_of(features)[:40])}."
-        )
-    first, second, *others = CANDIDATES
-    return [first, second, *(f"by_{column}" for column in rule_columns), *others, BLEND]
-
-
 def fit(
     name: str,
     features: pd.DataFrame,
     outcome: np.ndarray,
     settings: Settings | None = None,
     known: np.ndarray | None = None,
+    cluster: Path | None = None,
 ) -> tuple[Model, float]:
     """A fitted candidate of one part and the processor seconds its fit took.
 
     known: positions of the rows to learn from, ascending, all by default. features: in time order,
     the latest row last, since some candidates let late rows count more:
     `half_life_count` in settings says how many rows back a row counts half. `arrivals` lets a
-    candidate see how many arrive that would not. With one class only,
-    or columns that never vary, there is nothing to rank by: every candidate falls back to the
-    base rate. Of more than half a million rows the older ones are sampled, see row_weights.py.
+    candidate see how many arrive that would not. With one class only, or columns that never vary,
+    there is nothing to rank by: every candidate falls back to the base rate. Of more than half a
+    million rows the older ones are sampled, see row_weights.py; boosted trees of XGBoost take all
+    of them where `cluster` is a folder, see spark_trees.place.
     """
     started = time.process_time()
     settings = dict(SEARCHED.get(name, [{}])[0] if settings is None else settings)
     known = np.arange(len(outcome)) if known is None else known
-    taken, weight = weighed(name, len(known), settings)
+    far = cluster is not None and name in BOOSTED and len(known) > MOST_ROWS
+    taken, weight = weighed(name, len(known), settings, every_row=far)
     features, outcome = features.iloc[known[taken]], outcome[known[taken]]
     sees_arrivals = settings.pop("arrivals", False)
     if name in CANDIDATES and name not in SEE_CONTEXT:
@@ -252,18 +71,36 @@ def fit(
     model = build(features, outcome, **(settings if build is not base_rate else {}))
     if directions and build is not base_rate:
         monotone.hold(model, directions)
-    inputs = model[:-1].transform(features)
-    given = {} if (weight == 1).all() else {"sample_weight": weight}
-    model.named_steps["model"].fit(inputs, outcome, **given)
+    there = cluster if far and build is not base_rate else None
+    learn(model, features, outcome, None if (weight == 1).all() else weight, there)
     return Model((model,)), time.process_time() - started
 
 
-def weighed(name: str, count: int, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+def learn(
+    model: Pipeline,
+    features: pd.DataFrame,
+    outcome: np.ndarray,
+    weight: np.ndarray | None,
+    cluster: Path | None,
+) -> None:
+    """Fit the last step in place, here or by a cluster; the columns are prepared already."""
+    inputs = model[:-1].transform(features)
+    if cluster is None:
+        model[-1].fit(inputs, outcome, **({} if weight is None else {"sample_weight": weight}))
+    else:
+        from tierwise import spark_trees
+
+        spark_trees.fit(model[-1], inputs, outcome, weight, cluster)
+
+
+def weighed(
+    name: str, count: int, settings: Settings, every_row: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the rows out of `count` that a fit takes, and how much each counts.
 
-    Takes `half_life_count` out of the settings.
+    Takes `half_life_count` out of the settings. every_row: none is left to a sample.
     """
-    taken, weight = sample(count)
+    taken, weight = sample(count, count) if every_row else sample(count)
     if "half_life_count" not in settings:
         return taken, weight
     floor = OLD_WEIGHT if name == "recent_boosting" else 0.0
@@ -272,9 +109,12 @@ def weighed(name: str, count: int, settings: Settings) -> tuple[np.ndarray, np.n
     return taken[counts], (weight * lately)[counts]
 
 
-def chance(model: Model, features: pd.DataFrame) -> np.ndarray:
-    """Chance of a win per row, shape (n_rows,), as the fitted model believes it."""
-    believed = [part_chance(part, features) for part in model.parts]
+def chance(model: Model, features: pd.DataFrame, round_count: int | None = None) -> np.ndarray:
+    """Chance of a win per row, shape (n_rows,), as the fitted model believes it.
+
+    round_count: as boosted trees of XGBoost believed it after so many rounds, by default after all.
+    """
+    believed = [part_chance(part, features, round_count) for part in model.parts]
     if len(believed) == 1:
         return believed[0]
     return blended(np.column_stack([log_odds(p) for p in believed]), model.weights, model.intercept)
@@ -285,8 +125,13 @@ def blended(z: np.ndarray, weights: tuple[float, ...], intercept: float) -> np.n
     return expit(intercept + z @ np.array(weights))
 
 
-def part_chance(part: Pipeline, features: pd.DataFrame) -> np.ndarray:
-    probabilities = part.predict_proba(features)
+def part_chance(
+    part: Pipeline, features: pd.DataFrame, round_count: int | None = None
+) -> np.ndarray:
+    last = part[-1]
+    early = round_count is not None and hasattr(last, "get_booster")
+    ends = {"iteration_range": (0, min(round_count, last.n_estimators))} if early else {}
+    probabilities = part.predict_proba(features, **ends)
     classes = list(part.classes_)
     return probabilities[:, classes.index(1)] if 1 in classes else np.zeros(len(features))
 

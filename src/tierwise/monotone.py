@@ -36,10 +36,10 @@ def directed(
 
 
 def hold(part: Pipeline, directions: dict[str, int]) -> None:
-    """Tell the trees of an unfitted part, numbers first, then one column per listed value."""
+    """Tell the trees of an unfitted part, numbers first, then all that is made of texts."""
     first, *others = part.named_steps["columns"].transformers_
-    listed = sum(len(found) for _, step, _ in others for found in getattr(step, "categories_", ()))
-    signs = [*(directions.get(name, 0) for name in first[2]), *[0] * listed]
+    made = sum(len(step.get_feature_names_out()) for _, step, _ in others)
+    signs = [*(directions.get(name, 0) for name in first[2]), *[0] * made]
     model = part.named_steps["model"]
     name = "monotonic_cst" if "monotonic_cst" in model.get_params() else "monotone_constraints"
     model.set_params(**{name: signs if name == "monotonic_cst" else tuple(signs)})

@@ -14,7 +14,12 @@ from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+)
 
 CATEGORY_MIN_COUNT = 20
 CATEGORIES_MAX_COUNT = 30
@@ -56,6 +61,20 @@ def one_hot(categories: dict[str, list[str]]) -> OneHotEncoder:
         categories=[np.array(values, dtype=object) for values in categories.values()],
         handle_unknown="ignore",
         sparse_output=False,
+        dtype=np.float32,
+    )
+
+
+def ranked(categories: dict[str, list[str]]) -> OrdinalEncoder:
+    """How frequent a value is, as its rank from the rarest up, -1 for those not listed.
+
+    Trees can then part frequent values from rare ones in one split, which takes many of one
+    indicator each.
+    """
+    return OrdinalEncoder(
+        categories=[np.array(values[::-1], dtype=object) for values in categories.values()],
+        handle_unknown="use_encoded_value",
+        unknown_value=-1,
         dtype=np.float32,
     )
 
@@ -128,16 +147,22 @@ def scaled() -> Pipeline:
 
 
 def pipeline(
-    features: pd.DataFrame, numbers: list[tuple[str, Any]], model: ClassifierMixin
+    features: pd.DataFrame,
+    numbers: list[tuple[str, Any]],
+    model: ClassifierMixin,
+    ranks: bool = False,
 ) -> Pipeline:
     """Numbers through each of `numbers` (names and steps), categories one-hot; then the model.
 
-    All columns are fitted, the model is not. A step called "bins" gets the edges of `bin_rows`.
+    ranks: categories also as one number each, see `ranked`. All columns are fitted, the model is
+    not. A step called "bins" gets the edges of `bin_rows`.
     """
     categories, varied = categories_of(features), varying(features)
     parts = [(name, step, varied) for name, step in numbers if varied]
     if categories:
         parts.append(("categories", one_hot(categories), list(categories)))
+    if categories and ranks:
+        parts.append(("ranks", ranked(categories), list(categories)))
     columns = ColumnTransformer(parts)
     in_bins = any(name == "bins" for name, _ in numbers)
     with warnings.catch_warnings():

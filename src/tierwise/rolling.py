@@ -1,7 +1,9 @@
 """Rolling origin: fit on what was known, judge on the next period, roll on.
 
 Candidates with settings are fitted once per setting and period; a period is then judged with the
-settings chosen in the periods *before* it, as somebody at the time would have chosen.
+settings chosen in the periods *before* it, as somebody at the time would have chosen. After how
+many rounds boosting stops is chosen in the same way, not by a share of the rows that is held out
+at random, and costs no further fit: what a model was after fewer rounds is a part of it.
 The blend is made in the same way: its weights for a period come from earlier periods' chances.
 
     log-odds of the blend = intercept + w_1 * log-odds of the linear part + w_2 * of the trees
@@ -9,9 +11,14 @@ The blend is made in the same way: its weights for a period come from earlier pe
 Weights are fitted by logistic regression on rows that neither part had seen (stacking: Wolpert
 1992; non-negative: Breiman 1996), drawn by a penalty towards a quarter for the linear part and the
 rest for the trees, late rows counting more. That also corrects level and slope as time goes on.
+
+Where rows are in no order of time, folds stand in for periods. There is no past to be misled by
+then, so less is asked of a better setting, and the weights are nearly free.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,15 +29,17 @@ from scipy.special import expit
 from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
-from tierwise import models, row_weights
+from tierwise import candidates, models, row_weights
+from tierwise.candidates import BLEND, BLENDED, SEARCHED, Searched, Settings
 from tierwise.examples import Period
-from tierwise.models import BLEND, BLENDED, SEARCHED, Model, Searched, Settings
+from tierwise.models import Model
 from tierwise.ranking import auc
 
 # Trees rank better by themselves than a linear part does; together they rank best.
 START = np.array([1 / 4, 3 / 4])
 HALF_LIFE_COUNT = 4000  # of the rows that weights of a blend are fitted on
 LEVEL_PENALTY, WEIGHT_PENALTY = 100.0, 1000.0  # in rows: how much evidence moves the blend
+UNORDERED_PENALTY = 30.0  # of the weights where rows are in no order of time
 SURE_ERRORS, SURE_PERIODS = 2.0, 4
 
 
@@ -62,33 +71,46 @@ def origin(
     periods: list[Period],
     names: list[str],
     searched: Searched = SEARCHED,
+    ordered: bool = True,
 ) -> Rolled:
-    """Every candidate on every period. features: in time order; searched: settings to try."""
-    settings = {name: searched.get(name, [None]) for name in needed(names)}
-    tried = [(name, n) for name, found in settings.items() for n in range(len(found))]
-    jobs = [(name, n, period) for period in periods for name, n in tried]
+    """Every candidate on every period. features: in time order; searched: settings to try.
+
+    ordered: False where rows are in no order of time and folds stand in for periods.
+    """
+    tried = {name: searched.get(name, [None]) for name in needed(names)}
+    fits = [(name, alike) for name, settings in tried.items() for alike in shared(settings)]
+    jobs = [(name, alike, period) for period in periods for name, alike in fits]
     tasks = (
-        delayed(fit_and_judge)(name, features, outcome, period, settings[name][n])
-        for name, n, period in jobs
+        delayed(fit_and_judge_all)(name, features, outcome, period, [tried[name][n] for n in alike])
+        for name, alike, period in jobs
     )
     results = Parallel(n_jobs=-1, return_as="generator")(tasks)
-    chances: dict[tuple[str, int], list[np.ndarray]] = {key: [] for key in tried}
-    seconds = dict.fromkeys(needed(names), 0.0)
+    chances: dict[str, list[list[np.ndarray]]] = {n: [[] for _ in s] for n, s in tried.items()}
+    seconds = dict.fromkeys(tried, 0.0)
     bar = tqdm(zip(jobs, results, strict=True), total=len(jobs), desc="fits", mininterval=2)
-    for (name, n, _), (chance, spent) in bar:
-        chances[name, n].append(chance)
+    for (name, alike, _), (found, spent) in bar:
+        for n, chance in zip(alike, found, strict=True):
+            chances[name][n].append(chance)
         seconds[name] += spent
     rolled = Rolled(judged(outcome, periods), seconds=seconds)
     usable = known_by_then(rolled.table, periods)
     rolled.table["known_from"] = np.argmax(usable, axis=0)
-    for name in needed(names):
-        found = [np.concatenate(chances[key]) for key in tried if key[0] == name]
-        best = pick(rolled, usable, name, found)
+    for name in tried:
+        best = pick(rolled, usable, name, [np.concatenate(c) for c in chances[name]], ordered)
         if name in searched:
             rolled.settings[name] = searched[name][best]
     if BLEND in names:
-        blend(rolled, usable)
+        blend(rolled, usable, ordered)
     return rolled
+
+
+def shared(tried: Sequence[Settings | None]) -> list[list[int]]:
+    """Positions of settings that one fit serves: they differ in nothing but `round_count`."""
+    groups: dict[str, list[int]] = {}
+    for n, settings in enumerate(tried):
+        rest = {k: v for k, v in (settings or {}).items() if k != "round_count"}
+        groups.setdefault(repr(sorted(rest.items())), []).append(n)
+    return list(groups.values())
 
 
 def needed(names: list[str]) -> list[str]:
@@ -105,8 +127,22 @@ def fit_and_judge(
     settings: Settings | None = None,
 ) -> tuple[np.ndarray, float]:
     """Chances of the period's rows and the fit's processor seconds."""
-    model, seconds = models.fit(name, features, outcome, settings, period.known)
-    return models.chance(model, features.iloc[period.rows]), seconds
+    (chance,), seconds = fit_and_judge_all(name, features, outcome, period, [settings])
+    return chance, seconds
+
+
+def fit_and_judge_all(
+    name: str,
+    features: pd.DataFrame,
+    outcome: np.ndarray,
+    period: Period,
+    alike: Sequence[Settings | None],
+) -> tuple[list[np.ndarray], float]:
+    """The same for each of some settings that `shared` put together, with a single fit."""
+    ends = [(settings or {}).get("round_count") for settings in alike]
+    longest = alike[int(np.argmax([end or 0 for end in ends]))]
+    model, seconds = models.fit(name, features, outcome, longest, period.known)
+    return [models.chance(model, features.iloc[period.rows], end) for end in ends], seconds
 
 
 def judged(outcome: np.ndarray, periods: list[Period]) -> pd.DataFrame:
@@ -121,7 +157,13 @@ def known_by_then(table: pd.DataFrame, periods: list[Period]) -> list[np.ndarray
     return [*masks, np.ones(len(table), dtype=bool)]
 
 
-def pick(rolled: Rolled, usable: list[np.ndarray], name: str, chances: list[np.ndarray]) -> int:
+def pick(
+    rolled: Rolled,
+    usable: list[np.ndarray],
+    name: str,
+    chances: list[np.ndarray],
+    ordered: bool = True,
+) -> int:
     """Put a candidate's chances into the table, period by period with the settings best so far.
 
     chances: per setting, one per row of the table; see `best_setting`. Gives the best of today.
@@ -129,35 +171,38 @@ def pick(rolled: Rolled, usable: list[np.ndarray], name: str, chances: list[np.n
     period = rolled.table["period"].to_numpy()
     best = np.zeros(len(usable), dtype=int)
     if len(chances) > 1:
-        best = np.array([best_setting(rolled.table, mask, chances) for mask in usable])
+        best = np.array([best_setting(rolled.table, mask, chances, ordered) for mask in usable])
     rolled.table[name] = np.column_stack(chances)[np.arange(len(period)), best[period]]
     return int(best[-1])
 
 
-def best_setting(table: pd.DataFrame, mask: np.ndarray, chances: list[np.ndarray]) -> int:
+def best_setting(
+    table: pd.DataFrame, mask: np.ndarray, chances: list[np.ndarray], ordered: bool = True
+) -> int:
     """The setting to use next, by the rows of the mask: the first, unless one is surely better.
 
     Better is a higher mean AUC inside periods, weighted by the rarer class. Surely: by more than
     two standard errors of the difference between periods, since the best of several noisy figures
     is mostly luck (after the one-standard-error rule: Breiman and others 1984). At least four
-    periods are asked for.
+    periods are asked for. Without an order of time one standard error will do: there nothing
+    changes from fold to fold but luck.
     """
     period, outcome = table["period"].to_numpy()[mask], table["outcome"].to_numpy()[mask]
     blocks = [np.flatnonzero(period == number) for number in np.unique(period)]
     wins = np.array([outcome[rows].sum() for rows in blocks])
     weight = np.minimum(wins, np.array([len(rows) for rows in blocks]) - wins)
-    if (weight > 0).sum() < SURE_PERIODS:
+    if (weight > 0).sum() < (SURE_PERIODS if ordered else 1):
         return 0
     share = weight / weight.sum()
     found = np.array([[auc(outcome[b], p[mask][b]) for b in blocks] for p in chances])
     gain = found - found[0]
     mean = gain @ share
     error = np.sqrt(((gain - mean[:, None]) ** 2 * share**2).sum(axis=1))
-    sure = mean > SURE_ERRORS * error
+    sure = mean > (SURE_ERRORS if ordered else 1.0) * error
     return int(np.where(sure, mean, 0.0).argmax())
 
 
-def blend(rolled: Rolled, usable: list[np.ndarray]) -> None:
+def blend(rolled: Rolled, usable: list[np.ndarray], ordered: bool = True) -> None:
     """Add the blend to the table and its weights of today."""
     table = rolled.table
     z = np.column_stack([models.log_odds(table[name].to_numpy()) for name in BLENDED])
@@ -165,28 +210,31 @@ def blend(rolled: Rolled, usable: list[np.ndarray]) -> None:
     found = np.empty(len(table))
     for number in np.unique(period):
         before, now = usable[number], period == number
-        intercept, weights = stack(z[before], outcome[before])
+        intercept, weights = stack(z[before], outcome[before], ordered)
         found[now] = models.blended(z[now], weights, intercept)
     table[BLEND] = found
-    rolled.intercept, rolled.weights = stack(z, outcome)
+    rolled.intercept, rolled.weights = stack(z, outcome, ordered)
     rolled.seconds[BLEND] = sum(rolled.seconds[name] for name in BLENDED)
 
 
-def stack(z: np.ndarray, outcome: np.ndarray) -> tuple[float, tuple[float, ...]]:
+def stack(
+    z: np.ndarray, outcome: np.ndarray, ordered: bool = True
+) -> tuple[float, tuple[float, ...]]:
     """Intercept and weights of a blend. z: log-odds of its parts, in time order.
 
     Minimises the weighted log loss + penalty * distance² / 2 to (0, START). Without rows that is
     where it stays.
     """
-    recency = row_weights.recency(len(z), HALF_LIFE_COUNT, 0.0)
+    recency = row_weights.recency(len(z), HALF_LIFE_COUNT if ordered else None, 0.0)
+    penalty = WEIGHT_PENALTY if ordered else UNORDERED_PENALTY
 
     def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
         level, away = x[0], x[1:] - START
         out = level + z @ x[1:]
         cost = recency @ (np.logaddexp(0, out) - outcome * out)
         slope = recency * (expit(out) - outcome)
-        cost += (LEVEL_PENALTY * level**2 + WEIGHT_PENALTY * away @ away) / 2
-        pull = np.r_[LEVEL_PENALTY * level, WEIGHT_PENALTY * away]
+        cost += (LEVEL_PENALTY * level**2 + penalty * away @ away) / 2
+        pull = np.r_[LEVEL_PENALTY * level, penalty * away]
         return cost, np.r_[slope.sum(), z.T @ slope] + pull
 
     limits = [(None, None)] + [(0.0, None)] * len(START)
@@ -200,14 +248,20 @@ def fit(
     outcome: np.ndarray,
     settings: dict[str, Settings],
     blended: dict[str, Any],
+    cluster: Path | None = None,
 ) -> Model:
     """The candidate fitted on all these rows, in time order, as the past periods chose it.
 
     settings, blended: `settings` and `of_today()` of a Rolled, or the same from its metrics file.
+    cluster: as in models.fit.
     """
+
+    def fitted(part: str) -> Model:
+        return models.fit(part, features, outcome, settings.get(part), cluster=cluster)[0]
+
     if name != BLEND:
-        return models.fit(name, features, outcome, settings.get(name))[0]
-    parts = [models.fit(part, features, outcome, settings[part])[0].parts[0] for part in BLENDED]
+        return fitted(name)
+    parts = [fitted(part).parts[0] for part in BLENDED]
     weights = tuple(blended["weights"][part] for part in BLENDED)  # a file has them by name
     return Model(tuple(parts), weights, blended["intercept"])
 
@@ -219,10 +273,10 @@ def random_split(features: pd.DataFrame, outcome: np.ndarray, names: list[str]) 
     order, so that none of them counts more than another.
     """
     learn, judge = train_test_split(
-        np.arange(len(outcome)), test_size=0.3, random_state=models.SEED, stratify=outcome
+        np.arange(len(outcome)), test_size=0.3, random_state=candidates.SEED, stratify=outcome
     )
     shuffled = Period(None, np.sort(learn), np.sort(judge))
-    table = origin(features, outcome, [shuffled], names, models.steady()).table
+    table = origin(features, outcome, [shuffled], names, candidates.steady(), ordered=False).table
     return {name: auc(table["outcome"].to_numpy(), table[name].to_numpy()) for name in names}
 
 

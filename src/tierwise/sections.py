@@ -53,6 +53,7 @@ def defaults(features: dict[str, Any], rarer_count: int) -> dict[str, Any]:
             "tolerance_auc": 0.005,
             "rank_p": 0.01,
             "doubt_share": 0.05,
+            "engine": "local",
         },
         "select_threshold": {
             "value_per_win_eur": 40,

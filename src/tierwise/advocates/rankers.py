@@ -15,9 +15,9 @@ from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from tierwise.candidates import SEED
 from tierwise.customers import engagement_judged as ej
 from tierwise.files import InputError
-from tierwise.models import SEED
 
 LOGISTIC, BOOSTING = "logistic", "boosting"
 MODELS = (LOGISTIC, BOOSTING)

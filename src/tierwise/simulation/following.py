@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from tierwise import calibration, exploration, models, reweighting, tiers
+from tierwise import calibration, candidates, exploration, models, reweighting, tiers
 from tierwise.files import InputError
 from tierwise.models import Model
 from tierwise.simulation.floor import FEATURES, OWNERS_COUNT, Floor
@@ -213,7 +213,7 @@ def weights(book: Book, rows: np.ndarray, learns: str, plan: Plan) -> np.ndarray
 
 def fitted(name: str, features: pd.DataFrame, outcome: np.ndarray, weight: np.ndarray) -> Model:
     """As `models.fit`, which takes no weights, with the settings that the candidate begins with."""
-    pipeline = models.CANDIDATES[name](features, outcome)
+    pipeline = candidates.CANDIDATES[name](features, outcome)
     inputs = pipeline[:-1].transform(features)
     pipeline.named_steps["model"].fit(inputs, outcome, sample_weight=weight)
     return Model((pipeline,))

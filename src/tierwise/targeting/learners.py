@@ -32,7 +32,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from tierwise import models
+from tierwise import candidates
 from tierwise.files import InputError
 from tierwise.preparation import binned, pipeline, scaled
 from tierwise.targeting import rules
@@ -227,7 +227,7 @@ def chance(features: pd.DataFrame, outcome: np.ndarray) -> Score:
 def boosted(features: pd.DataFrame, outcome: np.ndarray) -> Score:
     """Small trees with large leaves: effects are small beside the noise."""
     settings: dict[str, Any] = {"n_estimators": 60, "max_depth": 3, "learning_rate": 0.05}
-    return fitted_chance(models.trees(features, **settings), features, outcome)
+    return fitted_chance(candidates.trees(features, **settings), features, outcome)
 
 
 def fitted_chance(model: Any, features: pd.DataFrame, outcome: np.ndarray) -> Score:
