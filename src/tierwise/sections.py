@@ -29,6 +29,7 @@ COMMENTS = {
     "aim": "profit, f1 or recall",
     "use": "refitted, or frozen for a model that stays as it is for long",
     "directions": "number column: 1 or -1, the way in which trees may let the chance go",
+    "engine": "or spark: beyond 500,000 rows your cluster fits the chosen trees on all",
     "recall_share": "of all wins, to be reached where aim is recall",
     "families": "kinds of reasons, in the order of the page",
     "words": "plain words for columns, see src/tierwise/words.py; {}: their names",
@@ -43,18 +44,7 @@ def defaults(features: dict[str, Any], rarer_count: int) -> dict[str, Any]:
     shares = {"leave_out": {}, "allow": {}, "tune_share": TUNE_SHARE, "judge_share": JUDGE_SHARE}
     return {
         "build_features": {**features, **shares, **guards()},
-        "compare_models": {
-            "use": "refitted",
-            "rule_columns": [],
-            "directions": {},
-            "period_count": int(min(8, max(3, rarer_count * 0.48 // 20))),
-            "history_share": 0.40,
-            "contacted_share": 0.20,
-            "tolerance_auc": 0.005,
-            "rank_p": 0.01,
-            "doubt_share": 0.05,
-            "engine": "local",
-        },
+        "compare_models": comparing(rarer_count),
         "select_threshold": {
             "value_per_win_eur": 40,
             "cost_per_contact_eur": 4,
@@ -79,6 +69,21 @@ def defaults(features: dict[str, Any], rarer_count: int) -> dict[str, Any]:
             "tolerance_auc": 0.005,
             "tolerance_log_loss": 0.001,
         },
+    }
+
+
+def comparing(rarer_count: int) -> dict[str, Any]:
+    return {
+        "use": "refitted",
+        "rule_columns": [],
+        "directions": {},
+        "period_count": int(min(8, max(3, rarer_count * 0.48 // 20))),
+        "history_share": 0.40,
+        "contacted_share": 0.20,
+        "tolerance_auc": 0.005,
+        "rank_p": 0.01,
+        "doubt_share": 0.05,
+        "engine": "local",
     }
 
 
