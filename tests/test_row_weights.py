@@ -71,28 +71,33 @@ def halves(count, most=4_000):
     return row_weights.sample(count, most)
 
 
+def a_cluster(monkeypatch, most):
+    """A list of what a cluster is asked to fit; it is this machine, from `most` rows on."""
+    given = []
+
+    def there(model, inputs, outcome, weight, folder):
+        given.append((type(model).__name__, len(inputs), folder))
+        model.fit(inputs, outcome, sample_weight=weight)
+
+    monkeypatch.setattr(models, "MOST_ROWS", most)
+    monkeypatch.setattr(spark_trees, "fit", there)
+    return given
+
+
 @pytest.mark.parametrize("name", ["xgboost", "recent_boosting", "recent_logistic"])
 @pytest.mark.parametrize("count", [4_000, 6_000])
 def test_with_a_cluster_trees_take_every_row_where_they_would_be_sampled(
     name, count, monkeypatch, tmp_path
 ):
-    """The cluster is this machine here: what it is given are the rows, their outcomes and weights."""
     random = np.random.default_rng(2)
     features = pd.DataFrame({"x": random.normal(size=count).astype("float32")})
     won = (random.random(count) < 0.4).astype(float)
-    given = []
-
-    def there(model, inputs, outcome, weight, folder):
-        given.append((len(inputs), folder))
-        model.fit(inputs, outcome, sample_weight=weight)
-
-    monkeypatch.setattr(models, "MOST_ROWS", 4_000)
+    given = a_cluster(monkeypatch, 4_000)
     monkeypatch.setattr(models, "sample", halves)
-    monkeypatch.setattr(spark_trees, "fit", there)
     settings = {name: {"half_life_count": 1_000}} if name in candidates.SEARCHED else {}
     found = rolling.fit(name, features, won, settings, {}, cluster=tmp_path)
     far = count > 4_000 and name != "recent_logistic"
-    assert given == ([(count, tmp_path)] if far else [])
+    assert given == ([("XGBClassifier", count, tmp_path)] if far else [])
     if far:
         monkeypatch.setattr(models, "sample", row_weights.sample)
         every = models.chance(rolling.fit(name, features, won, settings, {}), features)
@@ -103,18 +108,11 @@ def test_of_a_blend_the_trees_alone_go_to_the_cluster(monkeypatch, tmp_path):
     random = np.random.default_rng(2)
     features = pd.DataFrame({"x": random.normal(size=600).astype("float32")})
     won = (random.random(600) < 0.4).astype(float)
-    given = []
-
-    def there(model, inputs, outcome, weight, folder):
-        given.append(type(model).__name__)
-        model.fit(inputs, outcome, sample_weight=weight)
-
-    monkeypatch.setattr(models, "MOST_ROWS", 500)
-    monkeypatch.setattr(spark_trees, "fit", there)
+    given = a_cluster(monkeypatch, 500)
     settings = {name: tried[0] for name, tried in candidates.SEARCHED.items()}
     blended = {"weights": dict.fromkeys(candidates.BLENDED, 0.5), "intercept": 0.0}
     model = rolling.fit(candidates.BLEND, features, won, settings, blended, cluster=tmp_path)
-    assert given == ["XGBClassifier"]
+    assert given == [("XGBClassifier", 600, tmp_path)]
     assert len(model.parts) == 2
 
 
