@@ -26,6 +26,7 @@ from tierwise import examples as ex
 from tierwise.candidates import Searched
 
 WHOLE, PLAIN_VARIANT = "whole", "plain"
+NO_SETTING = "none of the settings has it"
 LINEAR, TREES = candidates.BLENDED
 FIXED = "fixed"
 PLAIN = "histogram_boosting"
@@ -33,13 +34,14 @@ CHANCE_FLOOR = 1e-6  # below it log-odds tell nothing
 
 
 class Variant(NamedTuple):
-    """what: in words, what was taken away or added."""
+    """what: in words, what was taken away or added; same: why that may leave the whole method."""
 
     what: str
     columns: Callable[[pd.DataFrame, Protocol], pd.DataFrame] | None = None
     searched: Callable[[Searched], Searched] | None = None
     chances_of: str = candidates.BLEND
     is_added: bool = False
+    same: str = "the table has nothing that it could be worked out from"
 
 
 class Found(NamedTuple):
@@ -99,8 +101,8 @@ VARIANTS: dict[str, Variant] = {
     "trees_only": Variant("the linear part", chances_of=TREES),
     "fixed_weights": Variant("learned weights of the blend", chances_of=FIXED),
     "first_settings": Variant("the choice of settings", searched=first_only),
-    "without_ranks": Variant("ranks of text values", searched=without_ranks),
-    "first_stop": Variant("the choice of rounds", searched=first_stop),
+    "without_ranks": Variant("ranks of text values", searched=without_ranks, same=NO_SETTING),
+    "first_stop": Variant("the choice of rounds", searched=first_stop, same=NO_SETTING),
     PLAIN_VARIANT: Variant(
         "everything: histogram boosting on all known rows",
         partial(dropped, context.NAMES),
@@ -130,7 +132,7 @@ def ablated(protocol: Protocol) -> Iterator[tuple[str, Found | str]]:
     for name, variant in VARIANTS.items():
         own = recipe_of(variant, protocol, whole)
         is_new = name == WHOLE or own.key != whole.key or variant.chances_of != candidates.BLEND
-        yield name, found(variant, protocol, own, runs) if is_new else why_not(protocol, name)
+        yield name, found(variant, protocol, own, runs) if is_new else why_not(protocol, variant)
 
 
 def searched_by_us(protocol: Protocol) -> Searched:
@@ -147,13 +149,11 @@ def recipe_of(variant: Variant, protocol: Protocol, whole: Recipe) -> Recipe:
     )
 
 
-def why_not(protocol: Protocol, name: str) -> str:
+def why_not(protocol: Protocol, variant: Variant) -> str:
     """Why a variant is the whole method again."""
-    if name in ("without_ranks", "first_stop"):
-        return "none of the settings has it"
-    if protocol.as_of is None:
+    if protocol.as_of is None and variant.same != NO_SETTING:
         return "the rows are in no order of time, so nothing is recent"
-    return "the table has nothing that it could be worked out from"
+    return variant.same
 
 
 def found(variant: Variant, protocol: Protocol, recipe: Recipe, runs: dict[str, Run]) -> Found:
