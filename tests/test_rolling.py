@@ -382,7 +382,21 @@ def test_a_few_rows_move_the_blend_a_little():
     intercept, weights = rolling.stack(*parts(5))
     assert abs(intercept) < 0.1
     np.testing.assert_allclose(weights, rolling.START, atol=0.1)
-    assert sum(rolling.START) == pytest.approx(1)
+
+
+def test_before_any_evidence_two_fair_parts_that_agree_are_believed_more_than_each():
+    random = np.random.default_rng(4)
+    both, one, other = random.normal(size=(3, 100_000))
+    chance = expit(1.5 * both + 0.5 * (one + other))
+    blurred = np.sqrt(1 + np.pi * 0.5**2 / 8)  # logistic-normal: MacKay 1992
+    fair = np.column_stack([1.5 * both + 0.5 * own for own in (one, other)]) / blurred
+
+    def loss(weights):
+        p = expit(fair @ weights)
+        return -(chance * np.log(p) + (1 - chance) * np.log(1 - p)).mean()
+
+    assert loss(rolling.START) < loss(rolling.START / rolling.START.sum())
+    assert 1 < rolling.START.sum() < 1.2
 
 
 def test_late_rows_count_more_in_the_blend(monkeypatch):

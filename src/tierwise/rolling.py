@@ -9,8 +9,9 @@ The blend is made in the same way: its weights for a period come from earlier pe
     log-odds of the blend = intercept + w_1 * log-odds of the linear part + w_2 * of the trees
 
 Weights are fitted by logistic regression on rows that neither part had seen (stacking: Wolpert
-1992; non-negative: Breiman 1996), drawn by a penalty towards a quarter for the linear part and the
-rest for the trees, late rows counting more. That also corrects level and slope as time goes on.
+1992; non-negative: Breiman 1996), held by a penalty near START, late rows counting more. That also
+corrects level and slope as time goes on. The penalty is stiff, since a level that follows the last
+periods jumps: chances of one list can't be compared with those of the next then.
 
 Where rows are in no order of time, folds stand in for periods. There is no past to be misled by
 then, so less is asked of a better setting, and the weights are nearly free.
@@ -35,12 +36,14 @@ from tierwise.examples import Period
 from tierwise.models import Model
 from tierwise.ranking import auc
 
-# Trees rank better by themselves than a linear part does; together they rank best.
-START = np.array([1 / 4, 3 / 4])
+# Trees rank better by themselves than a linear part does; together they rank best. The sum is more
+# than one because a mean of two fair answers is too careful (Ranjan and Gneiting 2010).
+START = np.array([0.25, 0.80])
 HALF_LIFE_COUNT = 4000  # of the rows that weights of a blend are fitted on
-LEVEL_PENALTY, WEIGHT_PENALTY = 100.0, 1000.0  # in rows: how much evidence moves the blend
-UNORDERED_PENALTY = 30.0  # of the weights where rows are in no order of time
+LEVEL_PENALTY, WEIGHT_PENALTY = 1000.0, 5000.0  # in rows: how much evidence moves the blend
 SURE_ERRORS, SURE_PERIODS = 2.0, 4
+# Where rows are in no order of time
+UNORDERED_PENALTY, UNORDERED_ERRORS = 30.0, 1.0
 
 
 @dataclass
@@ -198,7 +201,7 @@ def best_setting(
     gain = found - found[0]
     mean = gain @ share
     error = np.sqrt(((gain - mean[:, None]) ** 2 * share**2).sum(axis=1))
-    sure = mean > (SURE_ERRORS if ordered else 1.0) * error
+    sure = mean > (SURE_ERRORS if ordered else UNORDERED_ERRORS) * error
     return int(np.where(sure, mean, 0.0).argmax())
 
 

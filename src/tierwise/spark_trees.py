@@ -71,7 +71,7 @@ def fit(
 
     inputs: shape (n_rows, n_columns), numbers with NaN where missing, used as float32. outcome: 0
     and 1, shape (n_rows,). weight: how much each row counts, or None. folder: where workers read
-    under the same path, such as the data folder of the application; a folder in it holds the rows
+    under the same path, such as the models folder of the application; a folder in it holds the rows
     while the fit lasts. Afterwards the model is as if fitted here, down to its export.
 
     There are as many workers as tasks that run at once, each with 50,000 rows at least; fewer if
@@ -84,11 +84,11 @@ def fit(
     """
     check_settings(model)
     check_rows(inputs, outcome, weight)
-    own_folder = TemporaryDirectory(prefix="trees-", dir=folder)
-    with own_folder as place, spark_session() as session, spark_errors():
+    for_now = TemporaryDirectory(prefix="trees-", dir=folder)
+    with for_now as name, spark_session() as session, spark_errors():
         count = worker_count(session, len(outcome))
-        write(Path(place), inputs, outcome, weight, count)
-        booster = trained(session, Path(place), model, inputs, weight is not None, count)
+        write(Path(name), inputs, outcome, weight, count)
+        booster = trained(session, Path(name), model, inputs, weight is not None, count)
     take_over(model, booster, inputs)
 
 
@@ -137,7 +137,7 @@ def names_of(inputs: np.ndarray | pd.DataFrame) -> list[str]:
 
 
 def write(
-    place: Path,
+    rows_folder: Path,
     inputs: np.ndarray | pd.DataFrame,
     outcome: np.ndarray,
     weight: np.ndarray | None,
@@ -148,7 +148,7 @@ def write(
     fields = [*names_of(inputs), "outcome", *(["weight"] if weight is not None else [])]
     schema = pa.schema([(name, pa.float32()) for name in fields])
     for number, (start, stop) in enumerate(pairwise(edges)):
-        with pq.ParquetWriter(place / f"{number:05d}.parquet", schema) as file:
+        with pq.ParquetWriter(rows_folder / f"{number:05d}.parquet", schema) as file:
             for first in range(start, stop, WRITTEN_ROWS):
                 rows = slice(first, min(first + WRITTEN_ROWS, stop))
                 columns = [*numbers(inputs, rows).T, outcome[rows]]
@@ -176,7 +176,7 @@ def numbers(inputs: np.ndarray | pd.DataFrame, rows: slice) -> np.ndarray:
     return found
 
 
-def read(session: Any, place: Path) -> Any:
+def read(session: Any, rows_folder: Path) -> Any:
     """The rows as a Spark table with one partition per file.
 
     Were there another number of partitions than workers, xgboost.spark would shuffle all rows.
@@ -185,13 +185,13 @@ def read(session: Any, place: Path) -> Any:
     for name, value in READING.items():
         own.conf.set(name, value)
     # Spark takes a path for a pattern.
-    literal = re.sub(r"([\\{}\[\]*?])", r"\\\1", str(place.resolve()))
+    literal = re.sub(r"([\\{}\[\]*?])", r"\\\1", str(rows_folder.resolve()))
     return own.read.parquet(f"file://{literal}")
 
 
 def trained(
     session: Any,
-    place: Path,
+    rows_folder: Path,
     model: "XGBClassifier",
     inputs: np.ndarray | pd.DataFrame,
     weighed: bool,
@@ -213,7 +213,7 @@ def trained(
         verbose=False,
         **settings,
     )
-    return estimator.fit(read(session, place)).get_booster()
+    return estimator.fit(read(session, rows_folder)).get_booster()
 
 
 @contextmanager
