@@ -36,14 +36,13 @@ from tierwise.examples import Period
 from tierwise.models import Model
 from tierwise.ranking import auc
 
-# Trees rank better by themselves than a linear part does; together they rank best. The sum is more
-# than one because a mean of two fair answers is too careful (Ranjan and Gneiting 2010).
+# Trees rank better than a linear part, both together best. The sum is more than one because a mean
+# of two fair answers is too careful (Ranjan and Gneiting 2010).
 START = np.array([0.25, 0.80])
 HALF_LIFE_COUNT = 4000  # of the rows that weights of a blend are fitted on
 LEVEL_PENALTY, WEIGHT_PENALTY = 1000.0, 5000.0  # in rows: how much evidence moves the blend
 SURE_ERRORS, SURE_PERIODS = 2.0, 4
-# Where rows are in no order of time
-UNORDERED_PENALTY, UNORDERED_ERRORS = 30.0, 1.0
+UNORDERED_PENALTY, UNORDERED_ERRORS = 30.0, 1.0  # where rows are in no order of time
 
 
 @dataclass
