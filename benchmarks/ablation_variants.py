@@ -34,14 +34,17 @@ CHANCE_FLOOR = 1e-6  # below it log-odds tell nothing
 
 
 class Variant(NamedTuple):
-    """what: in words, what was taken away or added; same: why that may leave the whole method."""
+    """what: in words, what was taken away or added.
+
+    same: why it may be the whole method again, where neither clock nor columns are the reason.
+    """
 
     what: str
     columns: Callable[[pd.DataFrame, Protocol], pd.DataFrame] | None = None
     searched: Callable[[Searched], Searched] | None = None
     chances_of: str = candidates.BLEND
     is_added: bool = False
-    same: str = "the table has nothing that it could be worked out from"
+    same: str = ""
 
 
 class Found(NamedTuple):
@@ -151,9 +154,11 @@ def recipe_of(variant: Variant, protocol: Protocol, whole: Recipe) -> Recipe:
 
 def why_not(protocol: Protocol, variant: Variant) -> str:
     """Why a variant is the whole method again."""
-    if protocol.as_of is None and variant.same != NO_SETTING:
+    if variant.same:
+        return variant.same
+    if protocol.as_of is None:
         return "the rows are in no order of time, so nothing is recent"
-    return variant.same
+    return "the table has nothing that it could be worked out from"
 
 
 def found(variant: Variant, protocol: Protocol, recipe: Recipe, runs: dict[str, Run]) -> Found:
