@@ -15,7 +15,12 @@ needs_spark = pytest.mark.skipif(
 
 @contextmanager
 def session(master, settings):
-    """Its workers run this Python and have no network but this machine's own."""
+    """Its workers run this Python and have no network but this machine's own.
+
+    Java ends with it, so that no session depends on a Java that another file of tests began minutes
+    before; and settings of Java itself are read only when it begins.
+    """
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
     with pytest.MonkeyPatch.context() as patch:
@@ -26,5 +31,12 @@ def session(master, settings):
             builder = builder.config(name, value)
         found = builder.getOrCreate()
         found.sparkContext.setLogLevel("OFF")
-        yield found
-        found.stop()
+        try:
+            yield found
+        finally:
+            found.stop()
+            java = SparkContext._gateway
+            SparkContext._gateway = SparkContext._jvm = None  # the next session begins its own
+            java.shutdown()
+            java.proc.stdin.close()  # what Java waits for, see pyspark.java_gateway
+            java.proc.wait(60)
