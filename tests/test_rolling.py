@@ -384,6 +384,31 @@ def test_a_few_rows_move_the_blend_a_little():
     np.testing.assert_allclose(weights, rolling.START, atol=0.1)
 
 
+def levels_of(offsets, rows=500, seed=0):
+    """How far the blend has shifted before each list, at the parts' means, where the odds of a list
+    are off by its own offset.
+    """
+    random = np.random.default_rng(seed)
+    z = random.normal(size=(len(offsets) * rows, 2)) - 1
+    chance = expit(np.repeat(offsets, rows) + z @ rolling.START)
+    won = (random.random(len(z)) < chance).astype(float)
+    blends = [rolling.stack(z[:n], won[:n]) for n in range(0, len(z), rows)]
+    return [level - (np.array(weights) - rolling.START).sum() for level, weights in blends]
+
+
+def test_lists_that_jump_hardly_move_the_level_of_the_next_one():
+    """Or chances of one list could not be compared with those of the next."""
+    jumps = 0.6 * np.random.default_rng(0).normal(size=(5, 16))
+    moves = [np.abs(np.diff(levels_of(offsets))).mean() for offsets in jumps]
+    assert np.mean(moves) < 0.04
+
+
+def test_a_change_of_level_that_lasts_is_followed_slowly():
+    levels = levels_of(np.full(16, 0.6))
+    assert levels[0] == 0 < levels[1] < 0.15
+    assert 0.25 < levels[-1] < 0.6
+
+
 def test_before_any_evidence_two_fair_parts_that_agree_are_believed_more_than_each():
     random = np.random.default_rng(4)
     both, one, other = random.normal(size=(3, 100_000))
