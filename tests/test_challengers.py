@@ -197,7 +197,31 @@ def test_chances_better_than_a_line_can_make_them_are_a_reason_to_refit():
 
 def test_a_gain_below_the_tolerance_does_not_count_however_sure():
     table, _ = raced(level=1.5)
-    assert challengers.decide(table, {"auc": 1.0, "log_loss": 9.0})[0] == "keep"
+    decision, said = challengers.decide(table, {"auc": 1.0, "log_loss": 9.0})
+    assert decision == "keep"
+    assert "recalibrating makes log loss better by 0." in said
+    assert said.endswith("less than the 9.0 that a change has to bring.")
+
+
+def test_only_where_no_gain_is_sure_nothing_is_said_to_gain():
+    """A small gain that is sure is told as one, and so is one that recalibrating gives as well."""
+    row = dict.fromkeys(("auc_in_block_gain", "log_loss_gain"), 0.0)
+    row |= {f"{name}_interval": [-0.1, 0.1] for name in tuple(row)}
+    models = pd.DataFrame({"recalibrated": row, "refitted": row}).T
+    least = {"auc": 0.005, "log_loss": 0.001}
+    assert "nor recalibrating gains anything" in challengers.why_kept(models, least)
+    models.loc["refitted", "auc_in_block_gain"] = 0.0048
+    models.at["refitted", "auc_in_block_gain_interval"] = [0.0028, 0.0065]
+    assert challengers.why_kept(models, least) == (
+        "refitting makes AUC inside blocks better by 0.0048 (0.0028 to 0.0065), "
+        "less than the 0.005 that a change has to bring"
+    )
+    models.loc["refitted", "log_loss_gain"] = 0.002
+    models.at["refitted", "log_loss_gain_interval"] = [0.001, 0.003]
+    assert challengers.why_kept(models, least).endswith(
+        "refitting makes log loss better by 0.0020 (0.0010 to 0.0030), "
+        "which recalibrating may give as well"
+    )
 
 
 def test_four_blocks_are_too_few():

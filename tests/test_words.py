@@ -39,6 +39,8 @@ def said(column, value):
         ("message_sent_recency_days", 41.3, "latest message sent 41 days ago"),
         ("message_sent_recency_days", np.nan, "no messages sent so far"),
         ("message_sent_last", 0.344, "latest message sent is 0.344"),
+        ("message_sent_last", 2.5e-19, "latest message sent is almost 0"),
+        ("message_sent_last", -2.5e-19, "latest message sent is almost 0"),
         ("message_sent_distinct_days_7d", 1.0, "1 day with messages sent in the last 7 days"),
         ("call_done_share_of_message_sent", 1 / 3, "33 % call done among messages sent"),
         ("stage_last", 1.0, "stage is new"),

@@ -227,10 +227,27 @@ def decide(table: pd.DataFrame, tolerance: dict[str, float] = TOLERANCE) -> tupl
             f"Recalibrate: the order holds and the level does not, {gain}. "
             "Refitting gains nothing beyond that."
         )
-    return "keep", (
-        "Keep the frozen model: neither refitting nor recalibrating gains anything that can be "
-        "told from chance."
-    )
+    return "keep", f"Keep the frozen model: {why_kept(on_frozen, tolerance)}."
+
+
+def why_kept(on_frozen: pd.DataFrame, tolerance: dict[str, float]) -> str:
+    """No gain beyond chance, or one that is not enough for a change."""
+    sure = [
+        f"{way} makes {told(on_frozen.loc[name], measure, title, 4)}, "
+        + (
+            f"less than the {least} that a change has to bring"
+            if on_frozen.loc[name, f"{measure}_gain"] < least
+            else "which recalibrating may give as well"
+        )
+        for name, way in (("recalibrated", "recalibrating"), ("refitted", "refitting"))
+        for measure, title, least in (
+            ("auc_in_block", "AUC inside blocks", tolerance["auc"]),
+            ("log_loss", "log loss", tolerance["log_loss"]),
+        )
+        if counts(on_frozen.loc[name], measure, 0.0)
+    ]
+    none = "neither refitting nor recalibrating gains anything that can be told from chance"
+    return "; ".join(sure) or none
 
 
 def counts(row: pd.Series, measure: str, least: float) -> bool:
@@ -238,6 +255,7 @@ def counts(row: pd.Series, measure: str, least: float) -> bool:
     return bool(row[f"{measure}_gain"] >= least and row[f"{measure}_gain_interval"][0] > 0)
 
 
-def told(row: pd.Series, measure: str, title: str) -> str:
-    low, high = row[f"{measure}_gain_interval"]
-    return f"{title} better by {row[f'{measure}_gain']:.3f} ({low:.3f} to {high:.3f})"
+def told(row: pd.Series, measure: str, title: str, digits: int = 3) -> str:
+    found = (row[f"{measure}_gain"], *row[f"{measure}_gain_interval"])
+    gain, low, high = (f"{value:.{digits}f}" for value in found)
+    return f"{title} better by {gain} ({low} to {high})"

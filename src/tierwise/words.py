@@ -38,6 +38,7 @@ from tierwise.files import InputError
 OTHER = "other"
 OF_VALUE = ("value", "share", "span")
 NONE_SO_FAR = "no {subject} so far"
+ALMOST = 1e-6
 # Form of a name -> what it says. Those with more to fit come first. single: for the value 1.
 SENTENCES = {
     "{subject}_count_{days}d": {
@@ -285,9 +286,14 @@ def title(wording: Wording) -> str:
 
 
 def plain(value: Any) -> str:
-    """Whole numbers as they are, others with three digits that count: 2,110 and 0.34."""
+    """Whole numbers as they are, others with three digits that count: 2,110 and 0.34.
+
+    What has faded for years is left with 2.5e-19, which nobody should have to read.
+    """
     if isinstance(value, str):
         return value
+    if 0 < abs(value) < ALMOST:
+        return "almost 0"
     whole = float(value).is_integer() or abs(value) >= 100
     return f"{value:,.0f}" if whole else f"{value:.3g}"
 
