@@ -14,8 +14,7 @@ A key is one of three, looked up in this order:
                                SENTENCES has the forms of such names (those of features.py)
 
     words     of a column: "stage" becomes "stage is 4"; in full with {value}, {share} (33 %) or
-              {span} (of days: "5 hours"). Of a subject: its plural.
-    one       a subject's singular
+              {span} (of days: "5 hours"). Of a subject: its plural, and `one` its singular.
     zero, missing, values    the whole sentence for 0, for no value, and for single values
     family    one of the families
     group     columns of one group are one reason; all of a subject or a pattern are one already
@@ -38,7 +37,6 @@ from tierwise.files import InputError
 OTHER = "other"
 OF_VALUE = ("value", "share", "span")
 NONE_SO_FAR = "no {subject} so far"
-ALMOST = 1e-6
 # Form of a name -> what it says. Those with more to fit come first. single: for the value 1.
 SENTENCES = {
     "{subject}_count_{days}d": {
@@ -286,16 +284,12 @@ def title(wording: Wording) -> str:
 
 
 def plain(value: Any) -> str:
-    """Whole numbers as they are, others with three digits that count: 2,110 and 0.34.
-
-    What has faded for years is left with 2.5e-19, which nobody should have to read.
-    """
+    """Whole numbers as they are, others with three digits that count: 2,110, 0.34, almost 0."""
     if isinstance(value, str):
         return value
-    if 0 < abs(value) < ALMOST:
-        return "almost 0"
     whole = float(value).is_integer() or abs(value) >= 100
-    return f"{value:,.0f}" if whole else f"{value:.3g}"
+    text = f"{value:,.0f}" if whole else f"{value:.3g}"
+    return "almost 0" if "e-" in text else text  # what faded for years is left with 2.5e-19
 
 
 def span(days: float) -> str:
