@@ -24,6 +24,7 @@ RECALIBRATE_ROWS = 1000
 RECALIBRATE_MIN_COUNT = 50
 BLOCKS_MIN_COUNT = 5
 TOLERANCE = {"auc": 0.005, "log_loss": 0.001}
+TITLES = {"auc_in_block": "AUC inside blocks", "log_loss": "log loss"}
 MEASURES = ("auc_in_block", "auc_pooled", "log_loss", "calibration_error")
 SHOWN = [
     "model",
@@ -214,15 +215,15 @@ def decide(table: pd.DataFrame, tolerance: dict[str, float] = TOLERANCE) -> tupl
     on_line = overall(table, "recalibrated").set_index("model")
     least_auc, least_loss = tolerance["auc"], tolerance["log_loss"]
     if counts(on_frozen.loc["refitted"], "auc_in_block", least_auc):
-        gain = told(on_frozen.loc["refitted"], "auc_in_block", "AUC inside blocks")
+        gain = told(on_frozen.loc["refitted"], "auc_in_block")
         return "refit", f"Refit: a refitted model ranks better than the frozen one, {gain}."
     if counts(on_line.loc["refitted"], "log_loss", least_loss) and counts(
         on_frozen.loc["refitted"], "log_loss", least_loss
     ):
-        gain = told(on_line.loc["refitted"], "log_loss", "log loss")
+        gain = told(on_line.loc["refitted"], "log_loss")
         return "refit", f"Refit: its chances beat those of recalibrating, {gain}."
     if counts(on_frozen.loc["recalibrated"], "log_loss", least_loss):
-        gain = told(on_frozen.loc["recalibrated"], "log_loss", "log loss")
+        gain = told(on_frozen.loc["recalibrated"], "log_loss")
         return "recalibrate", (
             f"Recalibrate: the order holds and the level does not, {gain}. "
             "Refitting gains nothing beyond that."
@@ -232,20 +233,17 @@ def decide(table: pd.DataFrame, tolerance: dict[str, float] = TOLERANCE) -> tupl
 
 def why_kept(on_frozen: pd.DataFrame, tolerance: dict[str, float]) -> str:
     """No gain beyond chance, or one that is not enough for a change."""
-    sure = [
-        f"{way} makes {told(on_frozen.loc[name], measure, title, 4)}, "
-        + (
-            f"less than the {least} that a change has to bring"
-            if on_frozen.loc[name, f"{measure}_gain"] < least
-            else "which recalibrating may give as well"
-        )
-        for name, way in (("recalibrated", "recalibrating"), ("refitted", "refitting"))
-        for measure, title, least in (
-            ("auc_in_block", "AUC inside blocks", tolerance["auc"]),
-            ("log_loss", "log loss", tolerance["log_loss"]),
-        )
-        if counts(on_frozen.loc[name], measure, 0.0)
-    ]
+    sure = []
+    for name, way, measure, least in (
+        ("recalibrated", "recalibrating", "log_loss", tolerance["log_loss"]),
+        ("refitted", "refitting", "auc_in_block", tolerance["auc"]),
+        ("refitted", "refitting", "log_loss", tolerance["log_loss"]),
+    ):
+        row = on_frozen.loc[name]
+        small = f"less than the {least} that a change has to bring"
+        why = "which recalibrating may give as well" if counts(row, measure, least) else small
+        if counts(row, measure, 0.0):
+            sure.append(f"{way} makes {told(row, measure, 4)}, {why}")
     none = "neither refitting nor recalibrating gains anything that can be told from chance"
     return "; ".join(sure) or none
 
@@ -255,7 +253,7 @@ def counts(row: pd.Series, measure: str, least: float) -> bool:
     return bool(row[f"{measure}_gain"] >= least and row[f"{measure}_gain_interval"][0] > 0)
 
 
-def told(row: pd.Series, measure: str, title: str, digits: int = 3) -> str:
+def told(row: pd.Series, measure: str, digits: int = 3) -> str:
     found = (row[f"{measure}_gain"], *row[f"{measure}_gain_interval"])
     gain, low, high = (f"{value:.{digits}f}" for value in found)
-    return f"{title} better by {gain} ({low} to {high})"
+    return f"{TITLES[measure]} better by {gain} ({low} to {high})"
