@@ -579,3 +579,16 @@ def test_deep_trees_are_for_many_outcomes_of_both_kinds(count, depth):
         assert (deep.n_estimators, deep.reg_lambda) == ((80, 5.0) if depth == 5 else (60, 10.0))
         small = candidates.recent_boosting(features, won.astype(float), 3, 2, 20.0)["model"]
         assert (small.n_estimators, small.max_depth, small.reg_lambda) == (3, 2, 20.0)
+
+
+@pytest.mark.parametrize(("count", "least", "rounds"), [(999, 5.0, 84), (1000, 1.0, 120)])
+def test_leaves_of_few_rows_and_many_steps_are_for_many_outcomes_of_both_kinds(
+    count, least, rounds
+):
+    features = pd.DataFrame({"x": np.arange(2 * count, dtype="float32")})
+    won = (np.arange(2 * count) < count).astype(float)
+    free = candidates.recent_boosting(features, won, 120, 5, **candidates.FREE)["model"]
+    assert (free.min_child_weight, free.n_estimators) == (least, rounds)
+    assert free.learning_rate == 0.1
+    careful = candidates.recent_boosting(features, won, 3, least_weight=20.0)["model"]
+    assert (careful.min_child_weight, careful.n_estimators) == (20.0, 3)

@@ -40,6 +40,8 @@ from tierwise.preparation import (
 SEED = 0
 # Of the rarer outcome, for trees more than three deep.
 DEEP_MIN_COUNT = 1000
+# Rounds times rate, for trees of fewer.
+CAREFUL_STEPS = 8.4
 
 Settings = dict[str, Any]
 
@@ -117,7 +119,7 @@ def trees(features: pd.DataFrame, ranks: bool = False, **settings: Any) -> Pipel
     from xgboost import XGBClassifier
 
     fixed = {"max_bin": 64, "n_jobs": 1, "random_state": SEED, "min_child_weight": 5}
-    model = XGBClassifier(**fixed, **settings)
+    model = XGBClassifier(**(fixed | settings))
     return pipeline(features, [("numbers", "passthrough")], model, ranks)
 
 
@@ -142,21 +144,27 @@ def recent_boosting(
     round_count: int = 60,
     depth: int = 3,
     shrinkage: float = 10.0,
+    rate: float = 0.14,
+    least_weight: float = 5.0,
     ranks: bool = False,
 ) -> Pipeline:
     """Small random forests, boosted; late rows count more.
 
     The trees of a round see other rows and columns each, so that their mean keeps what they
     agree on (boosting with subsamples: Friedman 2002). shrinkage: the L2 penalty of a leaf; the
-    larger, the less a few rows can say. Deep trees are for many outcomes of both kinds. ranks:
-    text values also by how frequent they are; with so many more columns a split sees fewer.
+    larger, the less a few rows can say. least_weight: p (1 - p) summed over the rows of a leaf, at
+    least; many leaves for rare values need a small one. rate: how far a round goes. Deep trees and
+    leaves of few rows are for many outcomes of both kinds. ranks: text values also by how frequent
+    they are; with so many more columns a split sees fewer.
     """
     if np.minimum(outcome.sum(), len(outcome) - outcome.sum()) < DEEP_MIN_COUNT:
-        round_count, depth, shrinkage = min(round_count, 60), min(depth, 3), max(shrinkage, 10.0)
+        round_count, depth = min(round_count, round(CAREFUL_STEPS / rate)), min(depth, 3)
+        shrinkage, least_weight = max(shrinkage, 10.0), max(least_weight, 5.0)
     settings: Settings = {"n_estimators": round_count, "max_depth": depth, "reg_lambda": shrinkage}
+    settings |= {"learning_rate": rate, "min_child_weight": least_weight}
     by_node = 0.25 if ranks else 0.4
     spread: Settings = {"num_parallel_tree": 4, "subsample": 0.7, "colsample_bynode": by_node}
-    return trees(features, ranks, **settings, **spread, learning_rate=0.14)
+    return trees(features, ranks, **settings, **spread)
 
 
 Builder = Callable[..., Pipeline]
@@ -185,6 +193,8 @@ def stopped(round_counts: tuple[int, ...], **settings: Any) -> list[Settings]:
     return [settings | {"round_count": count} for count in round_counts]
 
 
+# Trees that see ranks find rare values with leaves of a few rows, in more and smaller steps.
+FREE: Settings = {"shrinkage": 1.0, "rate": 0.1, "least_weight": 1.0}
 # The whole search and so its budget: five fits a period, since trees that differ in nothing but
 # the round they stop after share one (see rolling.py). The first of a list, for a world that
 # changes, is the default until periods have judged; those without a half-life are for a world that
@@ -194,7 +204,7 @@ SEARCHED: Searched = {
     "recent_boosting": [
         *stopped((60,), half_life_count=2000, depth=3, shrinkage=10.0),
         *stopped((80, 40), half_life_count=None, depth=5, shrinkage=5.0),
-        *stopped((80, 40), half_life_count=None, depth=5, shrinkage=5.0, ranks=True),
+        *stopped((120, 60), half_life_count=None, depth=5, **FREE, ranks=True),
     ],
 }
 
