@@ -89,6 +89,36 @@ def test_the_champion_is_recalibrated_on_the_last_outcomes_that_it_did_not_learn
         assert rows["recalibrated"].to_numpy() == pytest.approx(want)
 
 
+def test_refits_are_corrected_by_what_earlier_ones_believed_of_rows_they_had_not_seen():
+    """Log-odds of refits are twice too large; so were those of fits before the first block."""
+    features, outcome, examples = world()
+    periods = by_period(examples, 10, 0.5)
+
+    def loud(rows, won):
+        quiet = fit(rows, won)
+        return lambda later: expit(2 * logit(quiet(later)))
+
+    early = np.arange(500, 1500)
+    believed = loud(features[:500], outcome[:500])(features.iloc[early])
+    unseen = pd.DataFrame({"row": early, "score": believed})
+    raw = challengers.race(features, outcome, periods, loud)
+    table = challengers.race(features, outcome, periods, loud, method="sigmoid", unseen=unseen)
+    losses = [challengers.overall(one).set_index("model")["log_loss"] for one in (table, raw)]
+    assert losses[0]["refitted"] < losses[1]["refitted"] - 0.02
+    first = table["period"] == 0
+    line = challengers.calibration.fit("sigmoid", believed, outcome[early])
+    want = challengers.calibration.apply(line, raw.loc[first, "refitted"].to_numpy())
+    assert table.loc[first, "refitted"].to_numpy() == pytest.approx(want)
+
+
+def test_few_blocks_make_an_interval_wider_than_its_percentiles_and_many_do_not():
+    gain = np.r_[0.1, np.random.default_rng(0).normal(0.1, 1, 20_000)]
+    for count, wider in ((5, 1.58), (12, 1.17), (4000, 1.0)):
+        low, high = challengers.interval(gain, count)
+        assert (high - low) / (2 * 1.96) == pytest.approx(wider, abs=0.03)
+        assert low < gain[0] < high
+
+
 def test_without_fifty_fresh_outcomes_the_champion_is_left_as_it_is():
     table, _ = raced(blocks=20)
     first = table["period"] == 0

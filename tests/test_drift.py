@@ -143,6 +143,18 @@ def test_rows_of_one_world_are_not_told_apart_and_those_of_two_are():
     assert alone["auc"].iloc[1] < 0.55 < 0.95 < alone["auc"].iloc[0]
 
 
+def test_columns_that_tell_the_times_tell_later_rows_too():
+    """A model that is fitted on outcomes may not see them; here they are what is looked for."""
+    table = pd.DataFrame({"a": normal(0), "wins_share_last_100": normal(1)}).astype("float32")
+    later = table[1000:].assign(wins_share_last_100=table["wins_share_last_100"] + 3)
+    assert drift.told_apart(table[:1000], later)[0] > 0.95
+
+
+def test_columns_that_never_vary_tell_nothing():
+    table = pd.DataFrame({"a": np.ones(200, dtype="float32")})
+    assert drift.told_apart(table[:100], table[100:])[0] == 0.5
+
+
 def test_columns_that_moved_only_together_are_told_apart_together_and_not_alone():
     noise = {f"noise {n}": normal(10 + n) for n in range(4)}
     earlier = pd.DataFrame({"a": normal(0), "b": normal(0)} | noise).astype("float32")

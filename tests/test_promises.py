@@ -355,6 +355,12 @@ def test_few_later_rows_need_more_and_the_slowest_pair_counts():
     assert text in found["sentence"]
 
 
+def test_rows_needed_are_told_in_cases_where_a_case_has_several_rows():
+    pair = {"better": "A", "worse": "B", "rows_count": 1_234}
+    assert "1,300 more later rows with" in promises.waiting([pair])
+    assert "1,300 more later rows of 350 cases with" in promises.waiting([pair], 3.6)
+
+
 def test_before_any_later_row_the_whole_number_is_needed():
     promised = needed(1500, (0.5, 0.25, 0.1), judged_rows=False)
     assert promised["rows_count"] > 0

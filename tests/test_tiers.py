@@ -224,6 +224,25 @@ def test_shuffled_labels_give_a_z_of_a_standard_normal():
     assert z.std() == pytest.approx(1, abs=0.15)
 
 
+def test_rows_that_repeat_add_nothing_to_the_trend():
+    """Every row four times, drawn together: z is that of the rows once."""
+    won, tier, _ = judged(300)
+    once = tiers.trend(won, tier, NAMES, draws.draw(np.arange(300)))[0]
+    four = np.repeat(np.arange(300), 4)
+    assert tiers.trend(won[four], tier[four], NAMES, draws.draw(four))[0] == pytest.approx(
+        once, rel=0.02
+    )
+    assert tiers.trend(won[four], tier[four], NAMES)[0] > 1.8 * once
+
+
+def test_rows_with_no_luck_in_common_have_the_trend_of_the_textbook():
+    won, tier, _ = judged(1500)
+    z, p = tiers.trend(won, tier, NAMES, draws.draw(np.arange(1500)))
+    plain, _ = tiers.trend(won, tier, NAMES)
+    assert 0.93 * plain < z <= plain
+    assert 0 < p < 1e-6
+
+
 # gaps and gains
 
 

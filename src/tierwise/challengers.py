@@ -2,7 +2,9 @@
 
     frozen          the champion: fitted once, before the first block
     recalibrated    its log-odds through a line (2 numbers) fitted on the last known outcomes
-    refitted        the same recipe fitted anew before each block, on all that was known by then
+    refitted        the same recipe fitted anew before each block, on all that was known by then,
+                    its chances corrected in the way the champion's were: by what earlier fits had
+                    believed of rows that they had not seen
 
 All three judge the same later rows block by block, and none uses an outcome that was not known
 when its block began. The rule is fixed beforehand, see `decide`.
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm, t
 
 from tierwise import calibration, evaluation, models, rolling
 from tierwise.examples import Period, label
@@ -45,7 +48,7 @@ def history_share(span: pd.Series) -> float:
 
 
 def recipe(compared: dict[str, Any]) -> Fit:
-    """Fits the candidate that was chosen and hands back what gives its chances.
+    """Fits the candidate that was chosen and hands back what gives its chances, uncorrected.
 
     compared: metrics of compare_models.
     """
@@ -66,29 +69,38 @@ def race(
     champion: Predict | None = None,
     fitted: np.ndarray | None = None,
     recalibrate_rows: int = RECALIBRATE_ROWS,
+    method: str = "none",
+    unseen: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Chances of the three for every later row, in time order.
 
     periods: blocks of later rows and what was known when each began, see `examples.by_period`.
     champion: a fitted model, and `fitted` the positions of the rows it learned from; without
     them, `fit` on what was known when the first block began. It is recalibrated on outcomes that
-    it did not learn from, and left as it is while fewer than 50 of these are known. Columns: row,
-    period, outcome, frozen, recalibrated, refitted.
+    it did not learn from, and left as it is while fewer than 50 of these are known. method: the
+    correction of calibration.py that each refit gets, fitted on what earlier fits had believed:
+    `unseen` (row, score; rows before the first block, in time order) and earlier blocks. Columns:
+    row, period, outcome, frozen, recalibrated, refitted.
     """
     first = periods[0].known
     fitted = first if fitted is None or champion is None else fitted
     champion = champion or fit(features.iloc[first], outcome[first])
     frozen = champion(features)
+    believed = pd.Series(dtype=float) if unseen is None else unseen.set_index("row")["score"]
     tables = []
     for number, period in enumerate(periods):
         known, rows = period.known, period.rows
         fresh = np.setdiff1d(known, fitted)[-recalibrate_rows:]
         enough = len(fresh) >= RECALIBRATE_MIN_COUNT
         line = calibration.fit("sigmoid" if enough else "none", frozen[fresh], outcome[fresh])
-        anew = fit(features.iloc[known], outcome[known])
+        anew = fit(features.iloc[known], outcome[known])(features.iloc[rows])
+        past = believed[believed.index.isin(known)]
+        correction = calibration.fit(method, past.to_numpy(), outcome[past.index.to_numpy(int)])
+        believed = pd.concat([believed, pd.Series(anew, index=rows)])
         found = {"row": rows, "period": number, "outcome": outcome[rows], "frozen": frozen[rows]}
         found["recalibrated"] = calibration.apply(line, frozen[rows]) if enough else frozen[rows]
-        tables.append(pd.DataFrame(found | {"refitted": anew(features.iloc[rows])}))
+        found["refitted"] = calibration.apply(correction, anew)
+        tables.append(pd.DataFrame(found))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -116,7 +128,8 @@ def overall(table: pd.DataFrame, against: str = "frozen") -> pd.DataFrame:
     (`_gain`, above 0 is better) and the gain's 95 % interval (`_gain_interval`), from a bootstrap
     over blocks, paired: every draw takes the same blocks for both (Efron and Tibshirani 1993).
     """
-    draws = evaluation.period_draws(table["period"].nunique())
+    blocks_count = table["period"].nunique()
+    draws = evaluation.period_draws(blocks_count)
     values = {name: drawn(table, name, draws) for name in NAMES}
     rows = []
     for name in NAMES:
@@ -126,9 +139,23 @@ def overall(table: pd.DataFrame, against: str = "frozen") -> pd.DataFrame:
             gain = gain if measure.startswith("auc") else -gain
             row[measure] = float(values[name][measure][0])
             row[f"{measure}_gain"] = float(gain[0])
-            row[f"{measure}_gain_interval"] = evaluation.interval(gain[1:])
+            row[f"{measure}_gain_interval"] = interval(gain, blocks_count)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def interval(gain: np.ndarray, blocks_count: int) -> list[float]:
+    """95 % interval [low, high] of a gain: the first is as seen, the others are of draws.
+
+    Percentiles of the draws, as far further from the gain as seen as few blocks ask: the variance
+    of draws times g / (g - 1), and Student's t with g - 1 degrees of freedom (as in draws.py).
+    """
+    few = blocks_count - 1
+    if few < 1:
+        return [float(gain.min()), float(gain.max())]
+    wider = np.sqrt(blocks_count / few) * t.ppf(0.975, few) / norm.ppf(0.975)
+    ends = np.array(evaluation.interval(gain[1:])) - gain[0]
+    return [float(gain[0] + wider * end) for end in ends]
 
 
 def drawn(table: pd.DataFrame, name: str, draws: np.ndarray) -> dict[str, np.ndarray]:
@@ -226,7 +253,7 @@ def decide(table: pd.DataFrame, tolerance: dict[str, float] = TOLERANCE) -> tupl
         gain = told(on_frozen.loc["recalibrated"], "log_loss")
         return "recalibrate", (
             f"Recalibrate: the order holds and the level does not, {gain}. "
-            "Refitting gains nothing beyond that."
+            "What refitting would add is too little, or can't be told from chance."
         )
     return "keep", f"Keep the frozen model: {why_kept(on_frozen, tolerance)}."
 

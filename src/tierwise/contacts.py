@@ -86,16 +86,14 @@ def f1_by_rule(
 ) -> pd.DataFrame:
     """F1 on later rows of a threshold frozen before, and of one taken from each open list.
 
-    lists: the list (a week, a month) each row stands on, shape (n,). Columns: rule,
-    contacts_count, wins_count, precision, recall, f1. The last rule is no rule, since it needs the
-    outcomes: it is the most that one threshold could have had.
+    lists: the list (a week, a month) each row stands on, shape (n,). frozen: the `best_f1` of
+    earlier rows, so that both aim at the same. Columns: rule, contacts_count, wins_count,
+    precision, recall, f1. The last rule is no rule, since it needs the outcomes: it is the most
+    that one threshold could have had.
     """
     own = pd.Series(chance).groupby(pd.factorize(lists)[0]).transform(plug_in).to_numpy()
-    curve = profit_curve(outcome, chance, value_per_win_eur=1.0, cost_per_contact_eur=0.0)
-    reached = curve["wins_count"] / (curve["contacts_count"] + outcome.sum())
-    best = float(curve["threshold"][reached.idxmax()])
-    rules = {"frozen threshold": frozen, "threshold of each open list": own}
-    rules["best single threshold, in hindsight"] = best
+    rules = {"best threshold of earlier rows": frozen, "threshold of each open list": own}
+    rules["best single threshold, in hindsight"] = best_f1(outcome, chance)
     kept = ["contacts_count", "wins_count", "precision", "recall", "f1"]
     rows = [
         {"rule": rule} | {name: found[name] for name in kept}
@@ -103,6 +101,13 @@ def f1_by_rule(
         for found in [account(outcome, chance, chance >= least, 1.0, 0.0)]
     ]
     return pd.DataFrame(rows).astype({"contacts_count": int, "wins_count": int})
+
+
+def best_f1(outcome: np.ndarray, chance: np.ndarray) -> float:
+    """The threshold that had the highest F1 on rows with known outcomes."""
+    curve = profit_curve(outcome, chance, value_per_win_eur=1.0, cost_per_contact_eur=0.0)
+    reached = curve["wins_count"] / (curve["contacts_count"] + outcome.sum())
+    return float(curve["threshold"][reached.idxmax()])
 
 
 def plug_in(chance: pd.Series) -> float:

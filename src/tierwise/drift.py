@@ -138,10 +138,22 @@ def told_apart(
     for number in range(FOLD_COUNT):
         learn, judge = rows[fold[rows] != number], rows[fold[rows] == number]
         if len(learn) and len(judge):
-            model, _ = models.fit("xgboost", both.iloc[learn], is_later[learn])
-            score[judge] = models.chance(model, both.iloc[judge])
+            score[judge] = later_chance(both.iloc[learn], is_later[learn], both.iloc[judge])
     table = table.sort_values("auc", ascending=False, kind="stable", ignore_index=True)
     return auc(is_later[rows], score[rows]), table
+
+
+def later_chance(features: pd.DataFrame, is_later: np.ndarray, judged: pd.DataFrame) -> np.ndarray:
+    """Chance of each judged row to be a later one, shape (n_judged,).
+
+    Every column takes part, also those of context, which `models.fit` keeps from candidates that
+    would take them for properties of a row: here what tells the times is what is looked for.
+    """
+    if not models.rankable(features, is_later):
+        return np.full(len(judged), 0.5)
+    model = candidates.xgboost(features, is_later)
+    models.learn(model, features, is_later)
+    return models.part_chance(model, judged)
 
 
 def level(

@@ -64,10 +64,9 @@ def fit(
     if name in CANDIDATES and name not in SEE_CONTEXT:
         hidden = context.LEVELS if sees_arrivals else context.NAMES
         features = features.drop(columns=[*hidden], errors="ignore")
-    rankable = len(np.unique(outcome)) == 2 and (varying(features) or categories_of(features))
     directions = settings.pop("directions", {})
     rule = partial(by_column, name.removeprefix("by_"))
-    build = CANDIDATES.get(name, rule) if rankable else base_rate
+    build = CANDIDATES.get(name, rule) if rankable(features, outcome) else base_rate
     model = build(features, outcome, **(settings if build is not base_rate else {}))
     if directions and build is not base_rate:
         monotone.hold(model, directions)
@@ -76,12 +75,18 @@ def fit(
     return Model((model,)), time.process_time() - started
 
 
+def rankable(features: pd.DataFrame, outcome: np.ndarray) -> bool:
+    """Are there both outcomes, and a column that varies?"""
+    both = len(np.unique(outcome)) == 2
+    return both and bool(varying(features) or categories_of(features))
+
+
 def learn(
     model: Pipeline,
     features: pd.DataFrame,
     outcome: np.ndarray,
-    weight: np.ndarray | None,
-    cluster: Path | None,
+    weight: np.ndarray | None = None,
+    cluster: Path | None = None,
 ) -> None:
     """Fit the last step in place, here or by a cluster; the columns are prepared already."""
     inputs = model[:-1].transform(features)

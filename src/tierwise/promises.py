@@ -15,7 +15,7 @@ from tierwise import draws as drawing
 from tierwise.draws import CONFIDENCE, Draws, interval
 from tierwise.leakage import auc
 from tierwise.report import format_value
-from tierwise.tiers import conversion, gaps, trend
+from tierwise.tiers import conversion, gaps, trend, trend_card
 
 TREND_P = 0.01
 FORMATS = {"gap": "share", "design_effect": "number", "rows_count": "count"}
@@ -148,7 +148,9 @@ def design_effect(rates: tuple[float, float], counts: tuple[int, int], ends: lis
     return max(1.0, float(half**2 / alone)) if alone > 0 else 1.0
 
 
-def needed(by_tier: pd.DataFrame, gap: pd.DataFrame, judged: bool = True) -> dict[str, Any]:
+def needed(
+    by_tier: pd.DataFrame, gap: pd.DataFrame, judged: bool = True, rows_per_case: float = 1.0
+) -> dict[str, Any]:
     """How many more rows until every tier can be told apart from the next one.
 
     by_tier, gap: `conversion` and `gaps` of the later rows, or with judged=False of the earlier
@@ -173,11 +175,11 @@ def needed(by_tier: pd.DataFrame, gap: pd.DataFrame, judged: bool = True) -> dic
         pairs.append({name: value for name, value in found.items() if name != "interval"})
     counts = [pair["rows_count"] for pair in pairs]
     total = None if None in counts else max(counts)
-    return {"rows_count": total, "sentence": waiting(pairs), "pairs": pairs}
+    return {"rows_count": total, "sentence": waiting(pairs, rows_per_case), "pairs": pairs}
 
 
-def waiting(pairs: list[dict[str, Any]]) -> str:
-    """The sentence of `needed`."""
+def waiting(pairs: list[dict[str, Any]], rows_per_case: float = 1.0) -> str:
+    """The sentence of `needed`, in cases too where one of them has several rows."""
     for pair in pairs:
         if pair["rows_count"] is None:
             return (
@@ -187,12 +189,19 @@ def waiting(pairs: list[dict[str, Any]]) -> str:
     last = max(pairs, key=lambda pair: pair["rows_count"])
     if not last["rows_count"]:
         return "No more rows are needed: every tier can be told apart from the next one."
-    step = 10 ** max(0, math.floor(math.log10(last["rows_count"])) - 1)
-    count = math.ceil(last["rows_count"] / step) * step
+    rows = rounded_up(last["rows_count"])
+    cases = rounded_up(last["rows_count"] / rows_per_case)
+    what = f"rows of {cases:,} cases" if rows_per_case > 1 else "rows"
     return (
-        f"About {count:,} more later rows with a known outcome are needed to tell tiers "
+        f"About {rows:,} more later {what} with a known outcome are needed to tell tiers "
         f"{last['better']} and {last['worse']} apart with a power of {POWER:.0%}, at these rates."
     )
+
+
+def rounded_up(count: float) -> int:
+    """To two digits."""
+    step = 10 ** max(0, math.floor(math.log10(count)) - 1)
+    return math.ceil(count / step) * step
 
 
 def judge(
@@ -203,6 +212,7 @@ def judge(
     draws: Draws,
     compared: dict[str, Any],
     caveat: str = "",
+    rows_per_case: float = 1.0,
 ) -> dict[str, Any]:
     """The judged span in one dict: verdict, sentence, tiers, auc, trend, found_share, and so on.
 
@@ -213,7 +223,7 @@ def judge(
     """
     by_tier = conversion(outcome, tier, names, draws)
     inside = auc_in_weeks(outcome, score, draws)
-    z, p = trend(outcome, tier, names)
+    z, p = trend(outcome, tier, names, draws)
     auc_bounds = auc_interval(outcome, score, draws)
     gap = gaps(outcome, tier, names, draws)
     word, reason = verdict(auc_bounds[0], p, gap, inside["auc_in_weeks_interval"][0])
@@ -221,7 +231,7 @@ def judge(
         "tiers": by_tier.to_dict("records"),
         "found_share": found_share(outcome, tier, names, draws),
         "merged": merged(outcome, tier, names, draws),
-        "needed": needed(by_tier, gap),
+        "needed": needed(by_tier, gap, rows_per_case=rows_per_case),
     }
     found = {
         "verdict": word,
@@ -249,18 +259,17 @@ def stair(by_tier: pd.DataFrame) -> str:
 
 
 def headline(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Cards: conversion of the first tier, AUC, share of wins in the first two tiers."""
+    """Cards: conversion of the first tier, AUC, share of wins in the first two tiers, trend."""
     shown = result["withheld"] or result
     first, last = shown["tiers"][0], shown["tiers"][-1]
     upto, found = list(shown["found_share"].items())[-1]
     converts = "would have converted" if result["withheld"] else "converted"
-    share = "share"
     return [
         {
             "label": f"tier {first['name']} {converts} at",
-            "value": format_value(first["rate"], share),
-            "interval": format_value(first["interval"], share),
-            "note": f"tier {last['name']}: {format_value(last['rate'], share)}",
+            "value": format_value(first["rate"], "share"),
+            "interval": format_value(first["interval"], "share"),
+            "note": f"tier {last['name']}: {format_value(last['rate'], 'share')}",
         },
         {
             "label": "AUC on later data",
@@ -271,21 +280,18 @@ def headline(result: dict[str, Any]) -> list[dict[str, Any]]:
         },
         {
             "label": f"wins found in {upto}",
-            "value": format_value(found["share"], share),
-            "interval": format_value(found["interval"], share),
-            "note": f"in {format_value(found['contacted_share'], share)} of the rows",
+            "value": format_value(found["share"], "share"),
+            "interval": format_value(found["interval"], "share"),
+            "note": f"in {format_value(found['contacted_share'], 'share')} of the rows",
         },
+        trend_card(result["trend_z"], result["trend_p"]),
     ]
 
 
 def marks(result: dict[str, Any]) -> pd.DataFrame:
     """Ends of the tiers on the gains curve: name, contacted_share, share."""
-    return pd.DataFrame(
-        [
-            {"name": name} | found
-            for name, found in (result["withheld"] or result)["found_share"].items()
-        ]
-    )
+    found = (result["withheld"] or result)["found_share"]
+    return pd.DataFrame([{"name": name} | one for name, one in found.items()])
 
 
 def pairs(result: dict[str, Any]) -> pd.DataFrame:

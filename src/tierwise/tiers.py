@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from tierwise import draws as drawing
 from tierwise.draws import Draws, interval
 from tierwise.evaluation import wilson
 from tierwise.files import InputError
@@ -135,18 +136,52 @@ def gaps(outcome: np.ndarray, tier: np.ndarray, names: list[str], draws: Draws) 
     return pd.DataFrame(rows, columns=["better", "worse", "gap", "interval"])
 
 
-def trend(outcome: np.ndarray, tier: np.ndarray, names: list[str]) -> tuple[float, float]:
+def trend(
+    outcome: np.ndarray, tier: np.ndarray, names: list[str], draws: Draws | None = None
+) -> tuple[float, float]:
     """Cochran-Armitage test that conversion rises from the last tier to the first: z, one-sided p.
 
     With equally spaced tiers, z = r * sqrt(n) for the correlation r of tier and outcome
-    (Armitage 1955). z = 0 and p = 1 where one tier or one outcome is left. Rows count as
-    independent here; the intervals of `gaps` don't make that assumption.
+    (Armitage 1955). z = 0 and p = 1 where one tier or one outcome is left. Without draws, rows
+    count as independent; with them z is divided by the root of the design effect, since rows that
+    share their luck say less (Rao and Scott 1992, Biometrics 48).
     """
     rank = np.array([len(names) - names.index(name) for name in tier], dtype=float)
     if rank.std() == 0 or outcome.std() == 0:
         return 0.0, 1.0
     z = float(np.corrcoef(rank, outcome)[0, 1] * np.sqrt(len(outcome)))
+    if draws is not None:
+        z /= float(np.sqrt(trend_effect(outcome, rank, draws)))
     return z, float(norm.sf(z))
+
+
+def trend_effect(outcome: np.ndarray, rank: np.ndarray, draws: Draws) -> float:
+    """Design effect of the slope of conversion by tier, 1 or above.
+
+    The slope's variance over draws of weeks and owners, over that of independent rows around the
+    same line (Kish 1965).
+    """
+
+    def slope(drawn: Draws) -> np.ndarray:
+        count, both = drawn.sums(np.ones(len(rank))), drawn.sums(rank * outcome)
+        ranks, wins, squares = (drawn.sums(v) for v in (rank, outcome, rank**2))
+        spread = count * squares - ranks**2
+        return drawing.ratio(count * both - ranks * wins, spread)
+
+    seen = slope(draws.as_seen())
+    centred = rank - rank.mean()
+    left = outcome - outcome.mean() - seen[0] * centred
+    alone = ((centred * left) ** 2).sum() / (centred**2).sum() ** 2
+    together = drawing.variance(draws, slope, slope(draws) - seen)
+    return max(1.0, together / alone) if alone > 0 else 1.0
+
+
+def trend_card(z: float, p: float) -> dict[str, str]:
+    """A card for the trend over all tiers."""
+    note = "Cochran-Armitage; weeks and owners share their luck"
+    told = "p below 0.001" if p < 0.001 else f"p = {p:.3f}"
+    label = "conversion falls from tier to tier, z"
+    return {"label": label, "value": f"{z:.1f}", "note": f"{told}; {note}"}
 
 
 def compare(
