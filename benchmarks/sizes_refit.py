@@ -17,6 +17,7 @@ from story_world import second_looks
 
 from tierwise import candidates, files, models, rolling
 from tierwise import examples as ex
+from tierwise.candidates import Settings
 from tierwise.rolling import Rolled
 
 ROWS_COUNT, PERIOD_COUNT, HISTORY_SHARE = 10_000, 8, 0.40
@@ -38,8 +39,8 @@ def refit(folder: Path, rows_count: int = ROWS_COUNT) -> dict[str, Any]:
             lambda: rolling.origin(features, outcome, periods, [candidates.BLEND])
         )
         first = {name: tried[0] for name, tried in candidates.SEARCHED.items()}
-        last = {name: tried[-1] for name, tried in candidates.SEARCHED.items()}
-        seconds, steady = (again(features, outcome, rolled, settings) for settings in (first, last))
+        dearest = {name: max(tried, key=cost) for name, tried in candidates.SEARCHED.items()}
+        seconds, steady = (again(features, outcome, rolled, one) for one in (first, dearest))
     found = {"rows_count": len(outcome), "deals_count": deals_count, "wins": int(outcome.sum())}
     found |= {"columns_count": features.shape[1], "limit_s": LIMIT_S, "refit_cpu_s": seconds}
     found |= {"refit_steady_cpu_s": steady, "origin_cpu_s": origin_s, "periods": len(periods)}
@@ -47,6 +48,11 @@ def refit(folder: Path, rows_count: int = ROWS_COUNT) -> dict[str, Any]:
     fits_count = len(periods) * each
     holds = max(seconds["all"], steady["all"]) < LIMIT_S
     return found | {"origin_fits_count": fits_count, "holds": holds, "left_out": ""}
+
+
+def cost(settings: Settings) -> tuple[bool, int]:
+    """What makes a fit dear: all rows, then many rounds."""
+    return settings["half_life_count"] is None, settings.get("round_count", 0)
 
 
 def closed(folder: Path, rows_count: int) -> tuple[pd.DataFrame, pd.DataFrame, int]:

@@ -160,7 +160,7 @@ def peers_run(rows):
     every = [name.replace("_", " ") for name, times in ran.items() if times == count]
     some = [f"{name.replace('_', ' ')} on {times}" for name, times in ran.items() if times < count]
     told = f"Peers on all {count} protocols: {', '.join(every)}."
-    return f"{told} Where they could be afforded: {', '.join(some)}." if some else told
+    return f"{told} On some of them: {', '.join(some)}." if some else told
 
 
 def sizes():
