@@ -44,6 +44,7 @@ from tierwise.adopt import Answers  # noqa: E402
 from tierwise.files import InputError, plain  # noqa: E402
 
 DIGITS = 5
+NOT_ASKED = "not run on this protocol so far"
 EMPTY = dict.fromkeys(
     [
         *MEASURES,
@@ -67,7 +68,7 @@ def judged(protocol: Protocol, model: str, found: Prediction) -> Row:
         model,
         **measures(protocol, found.chances),
         fit_cpu_s=found.fit_cpu_s,
-        predict_cpu_s=found.predict_cpu_s,
+        predict_cpu_s=None if model == OURS else found.predict_cpu_s,  # ours is part of its fits
         fits_count=len(protocol.folds),
         rows_count=rows_count,
         wins_count=wins_count,
@@ -79,11 +80,8 @@ def ask(
 ) -> Row:
     """Measure one model: from the store with --reuse, else after a run of it."""
     found = store.read(protocol, model) if given.reuse else None
-    most = LEARNERS[model].most_fits
-    reason = ""
-    if not found and len(protocol.folds) > most and not given.any_number_of_fits:
-        reason = f"needs {len(protocol.folds)} fits, and {most} are what it can afford"
-    elif not found:
+    reason = "" if found or given.any_number_of_fits else too_dear(protocol, model)
+    if not found and not reason:
         found, reason = run(model, folder, given.limit_minutes * 60)
         if found and not is_sound(found.chances, len(protocol.judged)):
             found, reason = None, "gave no chance between 0 and 1 for some row"
@@ -93,6 +91,21 @@ def ask(
     row = judged(protocol, model, found) if found else left_out(protocol, model, reason)
     print(told(row), flush=True)
     return row
+
+
+def too_dear(protocol: Protocol, model: str) -> str:
+    """Why a learner can't be asked for so many fits; "" where it can."""
+    count, most = len(protocol.folds), LEARNERS[model].most_fits
+    return f"needs {count} fits, and {most} are what it can afford" if count > most else ""
+
+
+def never_asked(protocol: Protocol, rows: list[Row]) -> list[Row]:
+    """A row with the reason for each learner that has none on one of our protocols."""
+    if protocol.name not in PLANS:
+        return []
+    known = {row["model"] for row in rows if row["protocol"] == protocol.name}
+    absent = [model for model in LEARNERS if model not in known]
+    return [left_out(protocol, model, too_dear(protocol, model) or NOT_ASKED) for model in absent]
 
 
 def is_sound(chances: np.ndarray, count: int) -> bool:
@@ -147,6 +160,7 @@ def run_protocol(name: str, plan: Plan, table: Table, given: argparse.Namespace)
         found = [ask(protocol, model, Path(folder), store, given) for model in given.models]
     before = read(given.results)
     rows = merged(before, found)
+    rows += never_asked(protocol, rows)
     compare(protocol, rows, store, before)
     write_report(in_order(with_ratios(rows)), given.results)
 

@@ -438,7 +438,28 @@ def test_a_search_that_needs_too_many_fits_is_left_out(tmp_path):
     assert left_out["left_out"] == "needs 12 fits, and 5 are what it can afford"
 
 
+def test_a_learner_that_was_never_asked_has_a_row_that_says_why():
+    protocol = splits.rolling("roll", table(), 10)
+    known = [row("roll", "tierwise", 0.7)]
+    assert quality.never_asked(protocol, known) == []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(quality.PLANS, "roll", None)
+        found = {one["model"]: one["left_out"] for one in quality.never_asked(protocol, known)}
+    assert {*found, "tierwise"} == {*LEARNERS}
+    assert found["flaml"] == "needs 12 fits, and 5 are what it can afford"
+    assert found["lightgbm"] == quality.NOT_ASKED
+
+
 RESULTS = BENCHMARKS / "results"
+
+
+@pytest.mark.skipif(not (RESULTS / "quality.json").is_file(), reason="the benchmark was not run")
+def test_every_learner_has_figures_or_a_reason_on_every_committed_protocol():
+    rows = json.loads((RESULTS / "quality.json").read_text(encoding="utf-8"))
+    for name in {one["protocol"] for one in rows}:
+        of_it = {one["model"]: one for one in rows if one["protocol"] == name}
+        assert {*of_it} == {*LEARNERS}, name
+        assert all(one["left_out"] or one["auc"] is not None for one in of_it.values())
 
 
 @pytest.mark.skipif(not (RESULTS / "quality.json").is_file(), reason="the benchmark was not run")
