@@ -44,7 +44,9 @@ def tier(name, count, wins, interval):
     return {"name": name, "count": count, "wins": wins, "rate": wins / count, "interval": interval}
 
 
-def steps_of(verdict="supported", calibrator=None, way=tiers.FROZEN, threshold=0.13571):
+def steps_of(
+    verdict="supported", calibrator=None, way=tiers.FROZEN, threshold=0.13571, aim="profit"
+):
     """What the earlier steps measured, in numbers that stand nowhere else."""
     converted = [
         tier("A", 1307, 411, [0.2898, 0.3401]),
@@ -69,7 +71,12 @@ def steps_of(verdict="supported", calibrator=None, way=tiers.FROZEN, threshold=0
             "data_version": "fedcba987654",
         },
         "compare_models": {"candidate": "logistic_regression"},
-        "select_threshold": {"calibrator": calibrator, "threshold": threshold},
+        "select_threshold": {
+            "calibrator": calibrator,
+            "threshold": threshold,
+            "aim": aim,
+            "recall_share": 0.8,
+        },
         "validate_tiers": {
             "verdict": verdict,
             "way": way,
@@ -290,6 +297,23 @@ def test_model_card_says_whom_to_contact_with_one_threshold_or_row_by_row(
 ):
     folder = write(trained, tmp_path / "leads", threshold=threshold)
     assert files.read_json(folder / "card.json")["threshold_chance"] == threshold
+    assert lines_of(folder, "Outputs")[-1] == line
+
+
+@pytest.mark.parametrize(
+    ("aim", "line"),
+    [
+        ("f1", "- contact the top of each open list, as far as `chance` expects the highest F1"),
+        ("recall", "- contact the top of each open list in which `chance` expects 80% of wins"),
+    ],
+)
+def test_a_threshold_that_each_open_list_has_for_itself_is_no_number_on_the_card(
+    trained, tmp_path, aim, line
+):
+    folder = write(trained, tmp_path / "leads", threshold=0.13571, aim=aim)
+    found = files.read_json(folder / "card.json")
+    assert found["threshold_chance"] is None
+    assert found["contact"] == {"aim": aim, "recall_share": 0.8}
     assert lines_of(folder, "Outputs")[-1] == line
 
 

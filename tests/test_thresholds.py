@@ -380,3 +380,35 @@ def test_later_money_of_a_column_that_went_away_names_the_parameter():
     chosen = {"value_per_win_eur": 40, "cost_per_contact_eur": "fee", "typical_eur": [40.0, 4.0]}
     with pytest.raises(InputError, match="cost_per_contact_eur is the column 'fee', which is not"):
         thresholds.later_money(chosen, EUROS)
+
+
+# later rows
+
+
+def picked(aim, threshold=0.2, **others):
+    told = {"aim": aim, "threshold": threshold, "why": "as before", "recall_share": 0.8}
+    return told | others
+
+
+def test_the_break_even_of_earlier_rows_is_that_of_later_ones():
+    _, chance = scored()
+    found = thresholds.later(picked("profit", 0.1), chance, np.zeros(len(chance)), 40.0, 4.0)
+    assert (found.threshold, found.why) == (0.1, "as before")
+    own = thresholds.later(
+        picked("profit", None), chance[:3], np.zeros(3), np.array([5.0, 10, 20]), 1.0
+    )
+    assert own.threshold.tolist() == pytest.approx([0.2, 0.1, 0.05])
+
+
+@pytest.mark.parametrize("aim", ["f1", "recall"])
+def test_each_later_list_has_the_threshold_that_its_own_chances_ask_for(aim):
+    """Lists that lie mixed among each other; that of earlier rows plays no part."""
+    _, chance = scored()
+    lists = np.arange(len(chance)) % 3
+    chance = chance / (1 + lists)
+    found = thresholds.later(picked(aim, 0.99), chance, lists, 40.0, 4.0)
+    for name in range(3):
+        own = thresholds.choose(aim, chance[lists == name], 40.0, 4.0, 0.8).threshold
+        assert set(found.threshold[lists == name]) == {own}
+    assert len(set(found.threshold)) == 3
+    assert "each open list's own" in found.why

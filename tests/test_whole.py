@@ -272,6 +272,7 @@ def test_card_of_the_export_says_what_was_measured(project):
     for name in ("verdict", "sentence", "tiers", "auc", "auc_interval"):
         assert card[name] == judged[name]
     assert card["threshold_chance"] == metrics(project, "signal", "select_threshold")["threshold"]
+    assert card["contact"] == {"aim": "profit", "recall_share": 0.8}
     assert card["simulated"] is True
 
 

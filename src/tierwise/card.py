@@ -35,7 +35,8 @@ def build(application: str, learn: pd.DataFrame, steps: dict[str, Any]) -> dict[
         "model": compared["candidate"] if issued else None,
         "output": outputs(features["entity"], model) if issued else {},
         "calibration": chosen["calibrator"] if issued else None,
-        "threshold_chance": chosen["threshold"] if issued else None,
+        "contact": {name: chosen[name] for name in ("aim", "recall_share")} if issued else {},
+        "threshold_chance": chosen["threshold"] if issued and chosen["aim"] == "profit" else None,
         "tiers_by": judged["way"] if tiered else None,
         "tier_shares": judged["tier_shares"] if tiered else {},
         "tier_cuts_score": judged["cuts"] if tiered else {},
@@ -200,11 +201,20 @@ def output_lines(card: dict[str, Any]) -> list[str]:
     chance = next(name for name in card["output"] if name.startswith("chance"))
     return [
         *(f"- `{name}`: {meaning}" for name, meaning in sorted(card["output"].items())),
-        contact_line(chance, card["threshold_chance"]),
+        contact_line(chance, card),
     ]
 
 
-def contact_line(chance: str, threshold: float | None) -> str:
+def contact_line(chance: str, card: dict[str, Any]) -> str:
+    """Whom to contact: what pays, or the top of each open list that its own chances ask for."""
+    aim, threshold = card["contact"]["aim"], card["threshold_chance"]
+    if aim == "f1":
+        return f"- contact the top of each open list, as far as `{chance}` expects the highest F1"
+    if aim == "recall":
+        share = card["contact"]["recall_share"]
+        return (
+            f"- contact the top of each open list in which `{chance}` expects {share:.0%} of wins"
+        )
     if threshold is None:
         return f"- contact when `{chance}` times the row's value exceeds its cost"
     return f"- contact when `{chance}` is at least {threshold:.4f}"

@@ -13,6 +13,7 @@ import pandas as pd
 from tierwise.files import InputError
 
 AIMS = ("profit", "f1", "recall")
+SHAPES = {"f1": "the highest expected F1", "recall": "the shortest list for the recall wanted"}
 MONEY = ("value_per_win_eur", "cost_per_contact_eur")
 Money = float | np.ndarray
 
@@ -217,8 +218,7 @@ def choose(
     reached = table["recall"] >= recall_share - 1e-9
     there = table.loc[table["f1"].idxmax() if aim == "f1" else reached.idxmax()]
     about = f"{there['recall']:.0%} of the wins, {there['precision']:.0%} of the contacts won"
-    shape = "the highest expected F1" if aim == "f1" else "the shortest list for the recall wanted"
-    return Choice(aim, float(there["threshold"]), f"{shape}: expected {about}")
+    return Choice(aim, float(there["threshold"]), f"{SHAPES[aim]}: expected {about}")
 
 
 def by_aim(
@@ -239,17 +239,25 @@ def later_money(chosen: dict[str, Any], features: pd.DataFrame) -> list[Money]:
     return [money(chosen[name], features, name, middle) for name, middle in typical_eur]
 
 
-def frozen(
+def later(
     chosen: dict[str, Any],
     chance: np.ndarray,
+    lists: np.ndarray,
     value_per_win_eur: Money,
     cost_per_contact_eur: Money,
 ) -> Choice:
-    """The threshold of earlier rows for later ones. chosen: metrics of select_threshold.
+    """The threshold of later rows, found as the aim says. chosen: metrics of select_threshold.
 
-    Where it was each row's own, it is each later row's own.
+    profit: the break-even chance, each row's own where value or cost is. f1, recall: each open
+    list's own, from its chances alone, since one that was best on an old list is not where the
+    level has moved. lists: the list on which each row stands, shape (n,).
     """
-    if chosen["threshold"] is not None:
-        return Choice(chosen["aim"], chosen["threshold"], chosen["why"])
-    money = (value_per_win_eur, cost_per_contact_eur)
-    return choose(chosen["aim"], chance, *money, chosen["recall_share"])
+    aim, money = chosen["aim"], (value_per_win_eur, cost_per_contact_eur)
+    if aim == "profit" and chosen["threshold"] is not None:
+        return Choice(aim, chosen["threshold"], chosen["why"])
+    if aim == "profit":
+        return choose(aim, chance, *money)
+    least = np.empty(len(chance))
+    for rows in pd.Series(chance).groupby(pd.factorize(lists)[0]).indices.values():
+        least[rows] = choose(aim, chance[rows], 1.0, 1.0, chosen["recall_share"]).threshold
+    return Choice(aim, least, f"each open list's own: {SHAPES[aim]}")
