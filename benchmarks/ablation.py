@@ -116,10 +116,7 @@ def in_order(rows: list[Row]) -> list[Row]:
 
 
 def parser() -> argparse.ArgumentParser:
-    listed = [
-        f"    {name:18} {'plus' if one.is_added else 'minus'} {one.what}"
-        for name, one in VARIANTS.items()
-    ]
+    listed = [f"    {name:20} minus {one.what}" for name, one in VARIANTS.items()]
     options = argparse.ArgumentParser(
         description="\n".join([__doc__ or "", *listed]),
         epilog=EPILOG,

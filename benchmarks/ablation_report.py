@@ -106,8 +106,7 @@ def levels(row: Row) -> str:
 
 def verdict(row: Row) -> str:
     """What the thing in question does to AUC in block and log loss: one of VERDICTS."""
-    added = -1 if VARIANTS[row["variant"]].is_added else 1
-    signs = {added * sign * side(row[f"{name}_interval"]) for name, sign in DECIDING.items()}
+    signs = {sign * side(row[f"{name}_interval"]) for name, sign in DECIDING.items()}
     helps, harms, mixed, luck = VERDICTS
     if signs >= {1, -1}:
         return mixed

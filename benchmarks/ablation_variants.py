@@ -1,4 +1,4 @@
-"""Our method with one thing taken away or added, everything else as `tierwise` has it.
+"""Our method with one thing taken away, everything else as `tierwise` has it.
 
 A variant says which columns the method gets, among which settings it searches, and whose chances
 count: those of the blend, of one part, of both parts with fixed weights, or of a plain model.
@@ -15,13 +15,12 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 import pandas as pd
-from ablation_rates import group_rates
 from learners import ours
 from quality_protocols import Fold, Protocol
 from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits
 
-from tierwise import candidates, context, rolling
+from tierwise import candidates, context, rolling, value_rates
 from tierwise import examples as ex
 from tierwise.candidates import Searched
 
@@ -34,7 +33,7 @@ CHANCE_FLOOR = 1e-6  # below it log-odds tell nothing
 
 
 class Variant(NamedTuple):
-    """what: in words, what was taken away or added.
+    """what: in words, what was taken away.
 
     same: why it may be the whole method again, where neither clock nor columns are the reason.
     """
@@ -43,7 +42,6 @@ class Variant(NamedTuple):
     columns: Callable[[pd.DataFrame, Protocol], pd.DataFrame] | None = None
     searched: Callable[[Searched], Searched] | None = None
     chances_of: str = candidates.BLEND
-    is_added: bool = False
     same: str = ""
 
 
@@ -65,12 +63,16 @@ def dropped(names: tuple[str, ...], features: pd.DataFrame, protocol: Protocol) 
     return features.drop(columns=list(names), errors="ignore")
 
 
-def with_rates(features: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
-    """The recent rate of each value of a text column beside the others, where there is time."""
-    if protocol.as_of is None:
-        return features
-    clocks = pd.Series(protocol.as_of), pd.Series(protocol.known_at)
-    return features.join(group_rates(protocol.columns, *clocks, protocol.outcome))
+def without_times(features: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    names = [*context.NAMES, *value_rates.names(features)]
+    return features.drop(columns=names, errors="ignore")
+
+
+def without_value_rates(searched: Searched) -> Searched:
+    """No settings that see how often each text value was won lately."""
+    return {
+        n: [one for one in tried if not one.get("value_rates")] for n, tried in searched.items()
+    }
 
 
 def without_half_life(searched: Searched) -> Searched:
@@ -97,21 +99,23 @@ def first_stop(searched: Searched) -> Searched:
 VARIANTS: dict[str, Variant] = {
     WHOLE: Variant("nothing"),
     "without_recency": Variant("recency weights", searched=without_half_life),
-    "without_context": Variant("context columns", partial(dropped, context.NAMES)),
+    "without_context": Variant("context columns", without_times),
     "without_arrivals": Variant("arrivals", partial(dropped, context.ARRIVALS)),
     "without_levels": Variant("recent rates", partial(dropped, context.LEVELS)),
     "linear_only": Variant("trees", chances_of=LINEAR),
     "trees_only": Variant("the linear part", chances_of=TREES),
     "fixed_weights": Variant("learned weights of the blend", chances_of=FIXED),
     "first_settings": Variant("the choice of settings", searched=first_only),
+    "without_value_rates": Variant(
+        "recent rates of text values", searched=without_value_rates, same=NO_SETTING
+    ),
     "without_ranks": Variant("ranks of text values", searched=without_ranks, same=NO_SETTING),
     "first_stop": Variant("the choice of rounds", searched=first_stop, same=NO_SETTING),
     PLAIN_VARIANT: Variant(
         "everything: histogram boosting on all known rows",
-        partial(dropped, context.NAMES),
+        without_times,
         chances_of=PLAIN,
     ),
-    "with_group_rates": Variant("recent rates of text values", with_rates, is_added=True),
 }
 
 
@@ -130,7 +134,7 @@ class Recipe(NamedTuple):
 def ablated(protocol: Protocol) -> Iterator[tuple[str, Found | str]]:
     """Each variant with its chances, or with the reason for which there are none; whole first."""
     features = protocol.columns if protocol.as_of is None else ours.with_context(protocol)
-    whole = Recipe(features, searched_by_us(protocol), candidates.BLEND)
+    whole = Recipe(features, searched_by_us(protocol, features), candidates.BLEND)
     runs: dict[str, Run] = {}
     for name, variant in VARIANTS.items():
         own = recipe_of(variant, protocol, whole)
@@ -138,9 +142,10 @@ def ablated(protocol: Protocol) -> Iterator[tuple[str, Found | str]]:
         yield name, found(variant, protocol, own, runs) if is_new else why_not(protocol, variant)
 
 
-def searched_by_us(protocol: Protocol) -> Searched:
+def searched_by_us(protocol: Protocol, features: pd.DataFrame) -> Searched:
     """Among which settings learners/ours.py chooses on this protocol."""
-    return candidates.steady() if protocol.as_of is None else dict(candidates.SEARCHED)
+    tried = candidates.steady() if protocol.as_of is None else candidates.SEARCHED
+    return {name: candidates.possible(settings, features) for name, settings in tried.items()}
 
 
 def recipe_of(variant: Variant, protocol: Protocol, whole: Recipe) -> Recipe:

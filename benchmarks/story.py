@@ -72,18 +72,19 @@ def believed(table: Table) -> dict[str, tuple[np.ndarray, float | None]]:
         unseen, score = rolled.table, models.chance(model, table.features[table.later])
         earlier = unseen[model_name].to_numpy()
         if name == OURS:
-            calibrator = calibrated(unseen, earlier)
+            calibrator = calibrated(unseen, earlier, int(table.later.sum()))
             score, earlier = (calibration.apply(calibrator, z) for z in (score, earlier))
         found[name] = score, best_threshold(unseen["outcome"].to_numpy(), earlier)
     return found | {TRUTH: (table.chance[table.later], None)}
 
 
-def calibrated(unseen: pd.DataFrame, score: np.ndarray) -> calibration.Calibrator:
-    """The correction that the pipeline would choose on past periods."""
+def calibrated(unseen: pd.DataFrame, score: np.ndarray, later_count: int) -> calibration.Calibrator:
+    """The correction that the pipeline would choose on past periods for so many later rows."""
     outcome, period, known_from = (
         unseen[name].to_numpy() for name in ("outcome", "period", "known_from")
     )
-    compared = calibration.compare(score, outcome, period, known_from)
+    age = calibration.usual_age(later_count, period)
+    compared = calibration.compare(score, outcome, period, known_from, age_count=age)
     asked = notebook.read_section(ROOT, APPLICATION, "select_threshold")
     method = calibration.choose(compared, asked["tolerance_log_loss"])
     return calibration.fit(method, score, outcome)

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -18,7 +16,6 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import ablation  # noqa: E402
-import ablation_rates as rates  # noqa: E402
 import ablation_report as report  # noqa: E402
 import ablation_variants as variants  # noqa: E402
 import quality_data  # noqa: E402
@@ -72,7 +69,9 @@ def table(count=400, has_days=True):
 
 
 ROLL = splits.rolling("made_roll", table(), 60, late_rows=10)
-OF_SETTINGS = {"without_ranks", "first_stop"}  # that the settings of these tests don't have
+# That the settings of these tests don't have.
+OF_SETTINGS = {"without_ranks", "without_value_rates", "first_stop"}
+TIMES = (*context.NAMES, "wins_share_of_t")
 NO_DAYS = splits.rolling("made_no_days", table(has_days=False), 120)
 RAND = splits.random_split("made_rand", table())
 
@@ -101,7 +100,7 @@ def ran(name):
 def given_to(variant, protocol):
     """The recipe of one variant."""
     features = protocol.columns if protocol.as_of is None else ours.with_context(protocol)
-    whole = variants.Recipe(features, variants.searched_by_us(protocol), candidates.BLEND)
+    whole = variants.Recipe(features, variants.searched_by_us(protocol, features), candidates.BLEND)
     return variants.recipe_of(variants.VARIANTS[variant], protocol, whole)
 
 
@@ -109,16 +108,16 @@ def given_to(variant, protocol):
     ("variant", "lacks"),
     [
         ("whole", ()),
-        ("without_context", context.NAMES),
+        ("without_context", TIMES),
         ("without_arrivals", context.ARRIVALS),
         ("without_levels", context.LEVELS),
-        ("plain", context.NAMES),
+        ("plain", TIMES),
         ("without_recency", ()),
         ("first_settings", ()),
     ],
 )
 def test_a_variant_lacks_the_columns_it_says_and_no_other(variant, lacks):
-    everything = ["x", "t", *context.NAMES]
+    everything = ["x", "t", *TIMES]
     assert list(given_to("whole", ROLL).features) == everything
     found = list(given_to(variant, ROLL).features)
     assert found == [column for column in everything if column not in lacks]
@@ -139,6 +138,11 @@ def test_settings_that_differ_in_more_than_recency_are_all_tried():
     assert found[TREES] == [{"half_life_count": None, "depth": depth} for depth in (3, 5)]
 
 
+def test_rates_of_values_are_taken_out_of_the_settings():
+    tried = {LINEAR: [{"half_life_count": 9}, {"half_life_count": 9, "value_rates": True}]}
+    assert variants.without_value_rates(tried) == {LINEAR: [{"half_life_count": 9}]}
+
+
 def test_ranks_and_stops_are_taken_out_of_the_settings():
     plain = candidates.stopped((8, 4), depth=5)
     ranked = candidates.stopped((9, 3), depth=5, ranks=True)
@@ -155,8 +159,8 @@ def test_the_settings_of_the_package_are_never_changed():
 def test_what_differs_only_in_its_chances_shares_a_run():
     found, runs = ran("made_roll")
     assert list(found) == list(variants.VARIANTS)
-    assert len(runs) == 8, "11 variants of these settings, three of them from the whole"
-    assert len({json.dumps(seen) for seen in runs}) == 8
+    assert len(runs) == 7, "10 variants of these settings, three of them from the whole"
+    assert len({json.dumps(seen) for seen in runs}) == 7
     folds_count = len(ROLL.folds)
     wanted = {candidates.BLEND: folds_count + len(ours.warm_up(ROLL)), variants.PLAIN: folds_count}
     assert {names[0]: count for _, _, names, count in runs} == wanted
@@ -204,7 +208,7 @@ def test_shuffled_rows_have_nothing_recent_to_take_away():
     left_out = {name for name, one in found.items() if isinstance(one, str)}
     assert left_out == {
         *("without_recency", "without_context", "without_arrivals", "without_levels"),
-        *("with_group_rates", *OF_SETTINGS),
+        *OF_SETTINGS,
     }
     assert all("no order of time" in found[name] for name in left_out - OF_SETTINGS)
     assert all("none of the settings" in found[name] for name in OF_SETTINGS)
@@ -217,103 +221,6 @@ def test_without_days_there_are_no_arrivals_and_the_levels_are_all_the_context()
     assert "nothing" in found["without_arrivals"]
     assert (found["without_levels"].chances == found["without_context"].chances).all()
     assert len(runs) == 6
-
-
-# recent rates of text values
-
-
-def slow_rate(values, as_of, known_at, outcome, row):
-    """The rate of one row as a loop over all outcomes, in the order in which they became known."""
-    wins = count = all_wins = all_count = 0.0
-    step = 0.5 ** (1 / rates.HALF_LIFE_COUNT)
-    for other in np.argsort(known_at, kind="stable"):
-        if np.isnan(outcome[other]) or not known_at[other] < as_of[row]:
-            continue
-        all_wins, all_count = all_wins * step + outcome[other], all_count * step + 1
-        if values[other] == values[row]:
-            wins, count = wins * step + outcome[other], count * step + 1
-    overall = all_wins / all_count if all_count else np.nan
-    return (wins + rates.PRIOR_COUNT * overall) / (count + rates.PRIOR_COUNT)
-
-
-ROWS = st.lists(
-    st.tuples(
-        st.sampled_from("uvw"),
-        st.integers(0, 3),
-        st.integers(0, 9),
-        st.sampled_from([0.0, 1.0, None]),
-    ),
-    min_size=3,
-    max_size=25,
-)
-
-
-def clocks_of(rows):
-    """Rows of (value, steps since the row before, steps until known, outcome); two values at least."""
-    values = ["u", "v", *(row[0] for row in rows[2:])]
-    as_of = np.cumsum([float(row[1]) for row in rows])
-    known_at = as_of + [row[2] for row in rows]
-    outcome = np.array([np.nan if row[3] is None else row[3] for row in rows])
-    return pd.DataFrame({"t": values}), pd.Series(as_of), pd.Series(known_at), outcome
-
-
-@given(ROWS, st.sampled_from([2.0, 100.0]))
-def test_rates_equal_a_loop_over_what_was_known(rows, half_life_count):
-    columns, as_of, known_at, outcome = clocks_of(rows)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rates, "HALF_LIFE_COUNT", half_life_count)
-        found = rates.group_rates(columns, as_of, known_at, outcome)["wins_share_of_t"]
-        slow = [slow_rate(columns["t"], as_of, known_at, outcome, row) for row in range(len(rows))]
-    np.testing.assert_allclose(found, slow, rtol=1e-5)
-
-
-@given(ROWS, st.data())
-def test_an_outcome_known_later_changes_no_rate_before(rows, drawn):
-    columns, as_of, known_at, outcome = clocks_of(rows)
-    row = drawn.draw(st.integers(0, len(rows) - 1))
-    other = outcome.copy()
-    other[row] = drawn.draw(st.sampled_from([0.0, 1.0, np.nan]))
-    before = rates.group_rates(columns, as_of, known_at, outcome)
-    after = rates.group_rates(columns, as_of, known_at, other)
-    early = as_of <= known_at[row]
-    pd.testing.assert_frame_equal(after[early], before[early])
-
-
-def test_rates_by_hand(monkeypatch):
-    """Half-life 1, no prior but the rate of all: "a" lost, then won: (0 · ½ + 1) / (½ + 1)."""
-    monkeypatch.setattr(rates, "HALF_LIFE_COUNT", 1)
-    monkeypatch.setattr(rates, "PRIOR_COUNT", 0.0)
-    columns = pd.DataFrame({"t": ["a", "b", "a", "a"]})
-    time = pd.Series([0.0, 1.0, 2.0, 3.0])
-    found = rates.group_rates(columns, time, time + 0.5, np.array([0, 1, 1, 0]))
-    np.testing.assert_allclose(found["wins_share_of_t"], [np.nan, np.nan, 0, 2 / 3], rtol=1e-6)
-
-
-def test_a_value_without_outcomes_has_the_rate_of_all():
-    columns = pd.DataFrame({"t": ["a"] * 50 + ["b"]})
-    time, won = pd.Series(np.arange(51.0)), np.r_[np.ones(40), np.zeros(11)]
-    found = rates.group_rates(columns, time, time + 0.5, won)["wins_share_of_t"]
-    late = 0.5 ** (np.arange(50)[::-1] / 100)
-    assert found[50] == pytest.approx(late[:40].sum() / late.sum(), rel=1e-5)
-
-
-def test_only_texts_with_two_to_thirty_values_have_rates():
-    columns = pd.DataFrame(
-        {
-            "number": np.arange(62) % 2,
-            "one": "same",
-            "two": np.tile(["a", "b"], 31),
-            "thirty": [f"v{n % 30}" for n in range(62)],
-            "too_many": [f"v{n % 31}" for n in range(62)],
-        }
-    )
-    assert rates.few(columns) == ["two", "thirty"]
-
-
-def test_rates_stand_beside_all_other_columns():
-    whole, more = given_to("whole", ROLL).features, given_to("with_group_rates", ROLL).features
-    assert list(more) == [*whole, "wins_share_of_t"]
-    pd.testing.assert_frame_equal(more[list(whole)], whole)
 
 
 # the report
@@ -342,11 +249,6 @@ BETTER, WORSE = (0.01, 0.03), (-0.03, -0.01)
 )
 def test_the_verdict_goes_by_intervals_and_by_which_way_is_better(in_block, loss, word):
     assert report.verdict(row("bank_rand", "trees_only", in_block, loss)) == word
-
-
-def test_what_was_added_helps_where_the_whole_is_worse_without_it():
-    assert report.verdict(row("bank_rand", "with_group_rates", WORSE, BETTER)) == "what helps"
-    assert report.verdict(row("bank_rand", "with_group_rates", BETTER, WORSE)) == "what harms"
 
 
 def test_report_says_what_helps_and_quotes_the_json(tmp_path):

@@ -87,6 +87,7 @@ def test_any_of_six_alarms_rings_falsely_in_no_more_than_the_stated_share_of_his
 )
 def test_an_alarm_rings_on_the_side_on_which_the_outcomes_left(odds, direction):
     alarms, _ = alarm.watch(rows(uneven(), odds), ["A"])
+    assert alarm.rings(alarms)
     rung = alarms[alarms["alarm_row"] > 0]
     assert rung["direction"].tolist() == [direction]
     assert rung["alarm_row"].item() < COUNT / 2
@@ -134,6 +135,7 @@ def test_a_tier_without_rows_has_no_alarm_and_running_numbers_do_for_dates():
     nothing, no_paths = alarm.watch(watched[:0], ["A"])
     assert nothing.empty
     assert no_paths.empty
+    assert not alarm.rings(nothing)
     assert alarm.sentence(nothing).startswith("No alarm has rung")
 
 

@@ -356,6 +356,34 @@ def test_a_period_without_a_known_past_is_not_judged():
     assert np.isfinite(chance[period >= 2]).all()
 
 
+@METHODS
+@pytest.mark.parametrize("age", [0, 1, 2])
+def test_a_correction_that_stays_is_the_one_of_so_many_periods_before(method, age):
+    score, won, period, known_from = history(5, 200, 0.6, 0.7)
+    chance = calibration.forward(method, score, won, period, known_from, age)
+    assert np.isnan(chance[period <= age]).all()
+    for number in range(age + 1, 5):
+        known = period < number - age
+        line = calibration.fit(method, score[known], won[known])
+        now = period == number
+        np.testing.assert_array_equal(chance[now], calibration.apply(line, score[now]))
+
+
+@pytest.mark.parametrize(
+    ("later_count", "age"), [(0, 0), (50, 0), (100, 0), (250, 1), (330, 1), (410, 2), (9000, 4)]
+)
+def test_a_correction_is_on_average_half_as_old_as_it_stays_and_leaves_half_to_judge_by(
+    later_count, age
+):
+    period = np.repeat(np.arange(8), 100)
+    assert calibration.usual_age(later_count, period) == age
+    stays = np.arange(-(-later_count // 100))  # its age in each period that it corrects
+    if 0 < later_count < 900:
+        assert abs(np.mean(stays) - age) <= 0.75
+    told = calibration.age_sentence(age)
+    assert f"{age} period{'' if age == 1 else 's'} old" in told
+
+
 # compare and choose
 
 
@@ -422,6 +450,21 @@ def test_under_drift_the_latest_rows_are_worth_more_than_all():
     won = (random.random(len(period)) < expit(logit(score) + 0.4 * period)).astype(float)
     found = calibration.compare(score, won, period, period + 1)
     assert calibration.choose(found, 0.001) == "sliding"
+
+
+def test_what_lives_on_the_latest_rows_is_not_chosen_where_it_has_to_last():
+    random = np.random.default_rng(1)
+    period = np.repeat(np.arange(16), 800)
+    up_and_down = np.where(period // 4 % 2, 1.0, -1.0)  # half of a swing takes four periods
+    score = expit(random.normal(-1, 1, len(period)))
+    won = (random.random(len(period)) < expit(logit(score) + up_and_down)).astype(float)
+    fresh, old = (
+        calibration.compare(score, won, period, period + 1, age_count=age) for age in (0, 4)
+    )
+    assert calibration.choose(fresh, 0.001) == "sliding"
+    assert calibration.choose(old, 0.001) not in ("sliding", "prior")
+    plain, latest = (old.set_index("method")["log_loss"][m] for m in ("none", "sliding"))
+    assert latest > plain + 0.1
 
 
 @pytest.mark.parametrize(

@@ -111,14 +111,6 @@ def test_refits_are_corrected_by_what_earlier_ones_believed_of_rows_they_had_not
     assert table.loc[first, "refitted"].to_numpy() == pytest.approx(want)
 
 
-def test_few_blocks_make_an_interval_wider_than_its_percentiles_and_many_do_not():
-    gain = np.r_[0.1, np.random.default_rng(0).normal(0.1, 1, 20_000)]
-    for count, wider in ((5, 1.58), (12, 1.17), (4000, 1.0)):
-        low, high = challengers.interval(gain, count)
-        assert (high - low) / (2 * 1.96) == pytest.approx(wider, abs=0.03)
-        assert low < gain[0] < high
-
-
 def test_without_fifty_fresh_outcomes_the_champion_is_left_as_it_is():
     table, _ = raced(blocks=20)
     first = table["period"] == 0

@@ -198,12 +198,11 @@ def test_intervals_by_week_and_owner_cover_what_independent_ones_miss():
     assert share["rows"] < share["weeks"] < share["weeks and owners"]
 
 
-def test_few_weeks_make_an_interval_wider_as_students_t_does():
-    assert draws.student(draws.draw(np.arange(5))) == pytest.approx(2.776 / 1.96, rel=1e-3)
-    assert draws.student(draws.draw(np.arange(5000), count=2)) == pytest.approx(1, abs=1e-3)
-    assert draws.student(draws.draw(np.arange(50), np.arange(50) % 5, count=2)) == pytest.approx(
-        2.776 / 1.96, rel=1e-3
-    )
+def test_an_interval_is_as_wide_as_the_fewest_of_weeks_and_owners_ask():
+    assert draws.fewest(draws.draw(np.arange(5))) == 5
+    assert draws.fewest(draws.draw(np.arange(5000), count=2)) == 5000
+    assert draws.fewest(draws.draw(np.arange(50), np.arange(50) % 5, count=2)) == 5
+    assert draws.fewest(draws.draw(np.zeros(9), count=2)) == 1
 
 
 def test_an_interval_stays_inside_what_is_possible_and_is_everything_where_nothing_is_known():

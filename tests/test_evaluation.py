@@ -197,10 +197,45 @@ def test_wilson_of_nothing_says_nothing():
     assert evaluation.wilson(0, 0) == [0.0, 1.0]
 
 
-def test_the_interval_holds_its_share_of_the_values():
-    low, high = evaluation.interval(np.arange(1001.0))
-    assert (low, high) == pytest.approx((25.0, 975.0))
-    assert evaluation.interval(np.arange(1001.0), 0.5) == [250.0, 750.0]
+def test_the_interval_of_many_groups_holds_its_share_of_the_values():
+    found = evaluation.interval(np.r_[500.0, np.arange(1001.0)], 10_000, highest=1000.0)
+    assert found == pytest.approx([25.0, 975.0], abs=0.2)
+
+
+def test_few_groups_make_an_interval_wider_than_its_percentiles_and_many_do_not():
+    gain = np.r_[0.1, np.random.default_rng(0).normal(0.1, 1, 20_000)]
+    for count, wider in ((5, 1.58), (12, 1.17), (4000, 1.0)):
+        low, high = evaluation.interval(gain, count, -99.0, 99.0)
+        assert (high - low) / (2 * 1.96) == pytest.approx(wider, abs=0.03)
+        assert low < gain[0] < high
+
+
+def test_an_interval_ends_where_nothing_is_possible_and_one_group_says_nothing():
+    values = np.r_[0.5, np.random.default_rng(0).normal(0.5, 1, 100)]
+    assert evaluation.interval(values, 8) == [0.0, 1.0]
+    assert evaluation.interval(np.full(9, 0.3), 8) == [0.3, 0.3]
+    assert evaluation.interval(np.full(9, 0.3), 1, -2.0, 3.0) == [-2.0, 3.0]
+
+
+def test_few_groups_ask_for_students_t_and_more_variance():
+    assert evaluation.student(5) == pytest.approx(2.776 / 1.96, rel=1e-3)
+    assert evaluation.student(5000) == pytest.approx(1, abs=1e-3)
+    assert evaluation.student(1) == evaluation.corrected(1) == 1.0
+    assert evaluation.corrected(5) == 1.25
+
+
+def test_intervals_over_eight_periods_hold_the_truth_as_often_as_they_say():
+    """Of 400 made-up histories about 95 in 100 should; two standard errors are 2."""
+    random, draws = np.random.default_rng(0), evaluation.period_draws(8)
+    held = percentile = 0
+    for means in random.normal(0.5, 0.05, (400, 8)):
+        values = means[draws].mean(axis=1)
+        low, high = evaluation.interval(values, 8)
+        held += low < 0.5 < high
+        low, high = np.quantile(values[1:], [0.025, 0.975])
+        percentile += low < 0.5 < high
+    assert 0.925 <= held / 400 <= 0.985
+    assert percentile / 400 < 0.92
 
 
 def test_draws_begin_with_the_periods_as_they_are_and_repeat_exactly():

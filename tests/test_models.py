@@ -417,6 +417,7 @@ def test_rows_that_hardly_count_are_left_out_of_a_linear_fit_and_not_of_trees():
 def test_each_of_the_settings_makes_a_model_of_its_own(name):
     """With outcomes enough for deep trees; with fewer, some stop after the same round."""
     features, won = data(4000)
+    features["wins_share_of_kind"] = np.random.default_rng(0).random(4000).astype("float32")
     tried = candidates.SEARCHED[name]
     found = [models.chance(models.fit(name, features, won, one)[0], features) for one in tried]
     assert all(is_chance(chance, 4000) for chance in found)

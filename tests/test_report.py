@@ -97,7 +97,7 @@ def test_cards_escape_and_leave_out_what_is_absent():
 def test_verdicts_are_escaped_and_named():
     assert "<script" not in text(report.verdict("supported", HOSTILE))
     assert 'class="verdict cannot-rank"' in text(report.verdict("cannot rank", "x"))
-    with pytest.raises(InputError, match="supported, not supported, cannot rank, info"):
+    with pytest.raises(InputError, match="supported, not supported, cannot rank, alarm, info"):
         report.verdict("maybe", "x")
 
 

@@ -518,41 +518,39 @@ def test_the_settings_of_today_are_those_that_are_fitted():
     assert not np.allclose(found, models.chance(default, features))
 
 
-# diagnostics
+# models that nobody refits
 
 
-def test_a_random_split_flatters_where_a_clock_is_among_the_columns():
-    """The rate jumps from one stretch to the next; only the shuffled split sees each stretch."""
-    random = np.random.default_rng(0)
-    rate = np.repeat(random.permutation(np.linspace(0.05, 0.9, 10)), 100)
-    won = (random.random(1000) < rate).astype(float)
-    clock = pd.DataFrame({"clock": np.repeat(np.arange(10.0), 100).astype("float32")})
-    rows = pd.DataFrame({"as_of": range(1000), "outcome_known_at": range(1000)})
-    shuffled = rolling.random_split(clock, won, ["xgboost"])["xgboost"]
-    table = rolling.origin(clock, won, ex.by_period(rows, 6, 0.4), ["xgboost"]).table
-    assert shuffled > 0.7
-    assert auc_inside(table, "xgboost") < 0.55
+@pytest.mark.parametrize("delay", [3, 60])
+def test_held_models_are_those_of_the_first_period_and_see_nothing_of_what_it_learned(delay):
+    features, won, periods = history(delay)
+    names = ["base_rate", "naive_bayes", *DRIFTING]
+    one = {name: SEARCHED.get(name, [{}])[:1] for name in names}
+    rolled = rolling.origin(features, won, periods, names, one, held=True)
+    first = periods[0].known
+    for name in names:
+        settings = {part: tried[0] for part, tried in one.items()}
+        start = {"intercept": 0.0, "weights": dict(zip(BLENDED, rolling.START, strict=True))}
+        model = rolling.fit(name, features.iloc[first], won[first], settings, start)
+        expected = models.chance(model, features.iloc[rolled.table["row"]])
+        np.testing.assert_allclose(rolled.table[name], expected, rtol=1e-9)
+    unknown = np.setdiff1d(np.arange(COUNT), first)
+    turned = won.copy()
+    turned[unknown] = 1 - turned[unknown]
+    other = rolling.origin(features, turned, periods, names, one, held=True)
+    pd.testing.assert_frame_equal(other.table[names], rolled.table[names])
+    assert rolled.of_today() == start  # as they are judged, so they are handed over
 
 
-def test_a_random_split_knows_all_candidates_and_repeats_exactly():
-    features, won, _ = history()
-    names = ["base_rate", "recent_rate", "naive_bayes", BLEND]
-    found = rolling.random_split(features, won, names)
-    assert list(found) == names
-    assert found["base_rate"] == 0.5
-    assert found[BLEND] > 0.6
-    assert rolling.random_split(features, won, names[:3]) == {
-        name: found[name] for name in names[:3]
-    }
-
-
-def test_what_refused_columns_would_have_claimed_is_shown_beside_the_honest_rest():
-    features, won, _ = history()
-    rows = pd.DataFrame({"outcome": won, "span": np.repeat(["learn", "tune", "judge", ""], 80)})
-    leaky = features.assign(copy=won.astype("float32"))
-    found = rolling.claimed(leaky, rows, ["copy", "not among the features"])
-    assert found["columns"].tolist() == ["with the refused columns", "without them"]
-    assert found["auc"][0] > 0.99 > found["auc"][1] > 0.55
-    honest = rolling.claimed(features, rows, ["copy"])
-    assert honest["columns"].tolist() == ["without them"]
-    assert honest["auc"][0] == found["auc"][1]
+def test_held_models_judge_the_same_rows_which_are_known_as_soon_as_ever():
+    features, won, periods = history(20)
+    tables = [
+        rolling.origin(features, won, periods, ["naive_bayes"], held=held).table
+        for held in (True, False)
+    ]
+    about = ["row", "period", "outcome", "known_from"]
+    pd.testing.assert_frame_equal(tables[0][about], tables[1][about])
+    first = tables[0]["period"] == 0
+    same = tables[0]["naive_bayes"] == tables[1]["naive_bayes"]
+    assert same[first].all()
+    assert not same[~first].all()

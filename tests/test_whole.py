@@ -14,7 +14,22 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from tierwise import context, examples, files, index, notebook, scoring, sections, tiers
+from tierwise import (
+    context,
+    examples,
+    export,
+    files,
+    frozen,
+    index,
+    models,
+    notebook,
+    rolling,
+    scoring,
+    sections,
+    tiers,
+    value_rates,
+)
+from tierwise.candidates import BLENDED
 from tierwise.files import STEPS, InputError
 
 ROOT = Path(__file__).parents[1]
@@ -170,7 +185,8 @@ def test_outcome_id_and_time_are_no_features(project):
     for application, spent in (("signal", {"lead", "created", "outcome"}), ("noise", {"y"})):
         features = files.read_parquet(project / f"models/{application}/features.parquet")
         assert not spent & set(features)
-        assert len(features.columns.difference(context.NAMES)) == 3
+        times = [*context.NAMES, *value_rates.names(features)]
+        assert len(features.columns.difference(times)) == 3
 
 
 def test_where_nothing_ranks_it_says_so_and_hands_over_no_model(project):
@@ -257,6 +273,29 @@ def test_a_model_that_stays_is_chosen_on_long_stretches_and_exported_with_its_co
     assert metrics(project, "lasting", "validate_tiers")["verdict"] == "supported"
     assert "It is what this application uses." in report(project, "lasting", "compare_models")
     assert metrics(project, "signal", "compare_models")["use"] == "refitted"
+
+
+def test_a_model_that_stays_is_the_one_that_the_search_would_fit_and_is_judged_unchanged(project):
+    compared = metrics(project, "lasting", "compare_models")
+    clocks = [row["column"] for row in metrics(project, "lasting", "build_features")["clocks"]]
+    rows = files.read_parquet(project / "models/lasting/examples.parquet")
+    features = files.read_parquet(project / "models/lasting/features.parquet")
+    past = examples.before_judging(rows)
+    known, won = features[past], rows.loc[past, "outcome"].to_numpy()
+    found = frozen.search(known, won, frozen.windows(rows[past]), clocks)
+    name, title = found[["candidate", "columns"]].iloc[0]
+    columns = frozen.tables(known, clocks)[title]
+    settings = {way: tried[0] for way, tried in frozen.searched("frozen").items()}
+    start = {"intercept": 0.0, "weights": dict(zip(BLENDED, rolling.START, strict=True))}
+    wanted = rolling.fit(name, columns, won, settings, start)
+    model, _ = export.from_skops((project / "models/lasting/fitted.skops").read_bytes())
+    assert compared["candidate"] == name
+    np.testing.assert_array_equal(*(models.chance(m, features) for m in (model, wanted)))
+    table = files.read_parquet(project / "models/lasting/rolling.parquet")
+    (first, *_) = examples.by_period(rows[past], table["period"].nunique(), 0.4)
+    held = rolling.fit(name, columns.iloc[first.known], won[first.known], settings, start)
+    believed = models.chance(held, features.loc[table["row"]])
+    np.testing.assert_allclose(table[name], believed, rtol=1e-6)
 
 
 def test_directions_of_params_reach_the_trees_of_every_setting(project):

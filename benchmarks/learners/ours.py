@@ -13,12 +13,14 @@ import pandas as pd
 from quality_protocols import Protocol
 
 from learners.interface import Answer, cpu_s
-from tierwise import calibration, candidates, clocks, context, frozen, models, rolling
+from tierwise import calibration, candidates, clocks, context, frozen, models, rolling, value_rates
 from tierwise import examples as ex
 
 WARM_UP_ROWS, WARM_UP_ROLLS = 6000, 8  # at least so many before the first judged one
 LEAST_SHARE = 0.30  # of the rows come before the first roll
 FOLD_COUNT = 5
+CRM = "world"  # rows of CRM tables are scored every hour, without rates of values
+PERIOD_COUNT, HISTORY_SHARE, TOLERANCE_LOG_LOSS = 8, 0.40, 0.001  # the defaults of params.yaml
 
 
 def forecast(protocol: Protocol) -> Answer:
@@ -39,9 +41,13 @@ def forecast(protocol: Protocol) -> Answer:
 
 
 def with_context(protocol: Protocol) -> pd.DataFrame:
+    """Columns and what the times are like, as `around` of the application adds it."""
     as_of, known_at = pd.Series(protocol.as_of), pd.Series(protocol.known_at)
     days = None if protocol.days is None else pd.Series(protocol.days)
-    return protocol.columns.join(context.columns(as_of, known_at, protocol.outcome, days))
+    found = protocol.columns.join(context.columns(as_of, known_at, protocol.outcome, days))
+    if protocol.data == CRM:
+        return found
+    return found.join(value_rates.columns(protocol.columns, as_of, known_at, protocol.outcome))
 
 
 def warm_up(protocol: Protocol) -> list[ex.Period]:
@@ -60,18 +66,29 @@ def warm_up(protocol: Protocol) -> list[ex.Period]:
 
 
 def lasting(protocol: Protocol, features: pd.DataFrame, outcome: np.ndarray) -> np.ndarray:
-    """Chances of one fit for all judged rows: the way that lasts longest among the known rows."""
+    """Chances of one fit for all judged rows, as `use: frozen` makes them from the known rows."""
     known, rows = protocol.folds[0]
     clock = {"as_of": protocol.as_of, "outcome_known_at": protocol.known_at}
     past = pd.DataFrame(clock).iloc[known].reset_index(drop=True)
     table, won = features.iloc[known].reset_index(drop=True), outcome[known]
     flagged = clocks.find(protocol.columns.iloc[known])
     flagged = flagged.loc[flagged["reason"] != "", "column"].tolist()
-    stretches = frozen.windows(past)
-    found = frozen.search(table, won, stretches, flagged)
-    model = frozen.fit(found, table, won, flagged)
-    calibrator = frozen.calibrate(found, won, stretches)
+    found = frozen.search(table, won, frozen.windows(past), flagged)
+    names, table = frozen.applied("frozen", candidates.names([], table), table, found, flagged)
+    periods = ex.by_period(past, PERIOD_COUNT, HISTORY_SHARE)
+    rolled = rolling.origin(table, won, periods, names, frozen.searched("frozen"), held=True)
+    model = rolling.fit(names[-1], table, won, rolled.settings, rolled.of_today())
+    calibrator = corrected(rolled.table, names[-1], len(rows))
     return calibration.apply(calibrator, models.chance(model, features.iloc[rows]))
+
+
+def corrected(table: pd.DataFrame, name: str, later_count: int) -> calibration.Calibrator:
+    """The correction that past periods choose for so many later rows, as in select_threshold."""
+    past = [table[column].to_numpy() for column in (name, "outcome", "period", "known_from")]
+    age = calibration.usual_age(later_count, past[2])
+    compared = calibration.compare(*past, age_count=age)
+    method = calibration.choose(compared, TOLERANCE_LOG_LOSS)
+    return calibration.fit(method, past[0], past[1])
 
 
 def shuffled(protocol: Protocol, known: np.ndarray, rows: np.ndarray) -> np.ndarray:

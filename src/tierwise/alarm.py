@@ -103,6 +103,11 @@ def watch(
     return pd.DataFrame(rows), pd.concat(paths, ignore_index=True) if paths else empty
 
 
+def rings(alarms: pd.DataFrame) -> bool:
+    """Has one of the table of `watch` passed its limit?"""
+    return bool(len(alarms) and (alarms["alarm_row"] > 0).any())
+
+
 def sentence(alarms: pd.DataFrame, false_alarm_share: float = FALSE_ALARM_SHARE) -> str:
     """The table of `watch` in words, with the rate of false alarms."""
     rung = alarms[alarms["alarm_row"] > 0] if len(alarms) else alarms

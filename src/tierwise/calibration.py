@@ -29,7 +29,7 @@ from sklearn.isotonic import IsotonicRegression, isotonic_regression
 from sklearn.linear_model import LogisticRegression
 
 from tierwise.draws import draw, interval
-from tierwise.evaluation import measures
+from tierwise.evaluation import WORST_LOSS, measures
 from tierwise.models import CHANCE_FLOOR, log_odds
 from tierwise.unlabelled import (
     EM,
@@ -45,7 +45,6 @@ FEW_ROWS = 50  # below them, and in every step of `isotonic`, only a level can b
 # As if level and slope were known beforehand to within half and a quarter (1 / sqrt(penalty)).
 LEVEL_PENALTY, SLOPE_PENALTY = 4.0, 16.0
 POINT_COUNT = 50
-WORST_LOSS = float(-np.log(CHANCE_FLOOR))
 
 Calibrator = dict[str, Any]
 
@@ -111,13 +110,10 @@ def sliding(score: np.ndarray, outcome: np.ndarray) -> Calibrator:
         cost = np.sum(np.logaddexp(0, out) - outcome * out) + penalty / 2
         return float(cost), np.array([miss.sum(), miss @ (z - middle)]) + pull
 
-    exactly = {"ftol": 1e-15, "gtol": 1e-8}
-    x = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", options=exactly).x
+    asked = {"jac": True, "method": "L-BFGS-B", "options": {"ftol": 1e-15, "gtol": 1e-8}}
+    x = minimize(loss, np.zeros(2), **asked).x
     if x[1] <= -1:
-        fixed = [(None, None), (0.0, 0.0)]
-        x = minimize(
-            loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=fixed, options=exactly
-        ).x
+        x = minimize(loss, np.zeros(2), bounds=[(None, None), (0.0, 0.0)], **asked).x
     return straight("sliding", float(x[0] - x[1] * middle), float(1 + x[1]))
 
 
@@ -170,8 +166,7 @@ def venn_abers_pair(
     below 1, p1 above 0, p0 <= p1, and both rise with the score. Shapes: those of points.
     """
     value, group = np.unique(score, return_inverse=True)
-    size = np.bincount(group).astype(float)
-    wins = np.bincount(group, weights=outcome)
+    size, wins = np.bincount(group).astype(float), np.bincount(group, weights=outcome)
     found = np.empty((2, len(points)))
     for at, place in enumerate(np.searchsorted(value, points)):
         new = np.eye(1, len(value), place)[0]
@@ -207,18 +202,41 @@ def apply(calibrator: Calibrator, score: np.ndarray) -> np.ndarray:
 
 
 def forward(
-    method: str, score: np.ndarray, outcome: np.ndarray, period: np.ndarray, known_from: np.ndarray
+    method: str,
+    score: np.ndarray,
+    outcome: np.ndarray,
+    period: np.ndarray,
+    known_from: np.ndarray,
+    age_count: int = 0,
 ) -> np.ndarray:
     """Chances, shape (n,): each period's by what could be fitted when it began.
 
-    Rows in time order. NaN in periods at whose start no outcome was known, as in the first.
+    Rows in time order. age_count: what could be fitted so many periods earlier stays in use. NaN
+    in periods for which no outcome was known then, as in the first.
     """
     chance = np.full(len(score), np.nan)
     for number in np.unique(period):
-        usable, now = known_from <= number, period == number
+        usable, now = known_from <= number - age_count, period == number
         if usable.any():
             chance[now] = apply(fit(method, score[usable], outcome[usable]), score[now])
     return chance
+
+
+def usual_age(later_count: int, period: np.ndarray) -> int:
+    """How many periods old a correction is, on average of the later_count rows that it corrects.
+
+    period: of each earlier row. In l periods it is 0 to l - 1 of them old. At most half of the
+    periods there are, so that others are left to judge by.
+    """
+    numbers = len(np.unique(period))
+    stays = later_count * numbers / len(period)
+    return int(np.clip(round((stays - 1) / 2), 0, numbers // 2))
+
+
+def age_sentence(age_count: int) -> str:
+    """What `usual_age` found, for a reader."""
+    old = f"{age_count} period{'s' * (age_count != 1)} old"
+    return f"Each correction is judged when it is {old}, as it will be on average of later rows."
 
 
 def compare(
@@ -228,8 +246,12 @@ def compare(
     known_from: np.ndarray,
     learned_share: np.ndarray | None = None,
     factor: float = SHARE_FACTOR,
+    age_count: int = 0,
 ) -> pd.DataFrame:
     """Each method fitted before a period and judged on it, over all periods that had a past.
+
+    age_count: each is judged when it is so many periods old, see `forward` and `usual_age`. What
+    happened lately fades; a correction that lives on it is best while it is new.
 
     All of shape (n,), rows in time order. Columns: method; log_loss, brier, calibration_error
     over all judged rows (NaN if there are none); log_loss_change against `none`, below 0 if
@@ -239,11 +261,11 @@ def compare(
     alone: the share of wins that each row's model learned from, see `forward_without_labels`.
     """
     given = score, outcome, period, known_from
-    chances = {method: forward(method, *given) for method in METHODS}
+    chances = {method: forward(method, *given, age_count) for method in METHODS}
     chances[EM], shares = forward_without_labels(*given, learned_share)
     judged = np.isfinite(chances["none"])
-    rows = [judged_row(m, c[judged], chances["none"][judged], outcome[judged], period[judged])
-            for m, c in chances.items()]  # fmt: skip
+    plain, when = chances["none"][judged], period[judged]
+    rows = [judged_row(m, c[judged], plain, outcome[judged], when) for m, c in chances.items()]
     rows[-1]["not_offered"] = objection(shares, rows[-1]["interval"], factor)
     return pd.DataFrame(rows)
 

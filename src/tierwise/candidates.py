@@ -24,7 +24,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tierwise import context
+from tierwise import context, value_rates
 from tierwise.files import InputError
 from tierwise.leakage import alone_score
 from tierwise.preparation import (
@@ -195,12 +195,17 @@ def stopped(round_counts: tuple[int, ...], **settings: Any) -> list[Settings]:
 
 # Trees that see ranks find rare values with leaves of a few rows, in more and smaller steps.
 FREE: Settings = {"shrinkage": 1.0, "rate": 0.1, "least_weight": 1.0}
-# The whole search and so its budget: five fits a period, since trees that differ in nothing but
-# the round they stop after share one (see rolling.py). The first of a list, for a world that
-# changes, is the default until periods have judged; those without a half-life are for a world that
-# stands still.
+# The whole search and so its budget: seven fits a period, three of them of trees, since trees that
+# differ in nothing but the round they stop after share one (see rolling.py). The first of a list,
+# for a world that changes, is the default until periods have judged; those without a half-life are
+# for a world that stands still.
 SEARCHED: Searched = {
-    "recent_logistic": [{"half_life_count": 2000}, {"half_life_count": None}],
+    "recent_logistic": [
+        {"half_life_count": 2000},
+        {"half_life_count": None},
+        {"half_life_count": 2000, "value_rates": True},
+        {"half_life_count": None, "value_rates": True},
+    ],
     "recent_boosting": [
         *stopped((60,), half_life_count=2000, depth=3, shrinkage=10.0),
         *stopped((80, 40), half_life_count=None, depth=5, shrinkage=5.0),
@@ -215,6 +220,12 @@ def steady() -> Searched:
         name: [settings for settings in tried if settings["half_life_count"] is None]
         for name, tried in SEARCHED.items()
     }
+
+
+def possible(tried: list[Settings], features: pd.DataFrame) -> list[Settings]:
+    """Without the settings that ask for rates of values where the table has none."""
+    there = bool(value_rates.names(features))
+    return [settings for settings in tried if there or not settings.get("value_rates")]
 
 
 def names(rule_columns: list[str], features: pd.DataFrame) -> list[str]:

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t
 
 from tierwise import calibration, evaluation, models, rolling
 from tierwise.examples import Period, label
@@ -139,23 +138,10 @@ def overall(table: pd.DataFrame, against: str = "frozen") -> pd.DataFrame:
             gain = gain if measure.startswith("auc") else -gain
             row[measure] = float(values[name][measure][0])
             row[f"{measure}_gain"] = float(gain[0])
-            row[f"{measure}_gain_interval"] = interval(gain, blocks_count)
+            most = evaluation.WORST_LOSS if measure == "log_loss" else 1.0
+            row[f"{measure}_gain_interval"] = evaluation.interval(gain, blocks_count, -most, most)
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def interval(gain: np.ndarray, blocks_count: int) -> list[float]:
-    """95 % interval [low, high] of a gain: the first is as seen, the others are of draws.
-
-    Percentiles of the draws, as far further from the gain as seen as few blocks ask: the variance
-    of draws times g / (g - 1), and Student's t with g - 1 degrees of freedom (as in draws.py).
-    """
-    few = blocks_count - 1
-    if few < 1:
-        return [float(gain.min()), float(gain.max())]
-    wider = np.sqrt(blocks_count / few) * t.ppf(0.975, few) / norm.ppf(0.975)
-    ends = np.array(evaluation.interval(gain[1:])) - gain[0]
-    return [float(gain[0] + wider * end) for end in ends]
 
 
 def drawn(table: pd.DataFrame, name: str, draws: np.ndarray) -> dict[str, np.ndarray]:

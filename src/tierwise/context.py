@@ -37,6 +37,11 @@ def columns(
     return found.astype("float32")
 
 
+def around(features: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
+    """`columns` of examples; what their features say of them plays no part."""
+    return columns(examples["as_of"], examples["outcome_known_at"], examples["outcome"])
+
+
 def levels(as_of: pd.Series, known_at: pd.Series, outcome: np.ndarray) -> pd.DataFrame:
     """Exponentially weighted shares of wins among what was known, shape (n_rows, 3)."""
     ended = pd.DataFrame({"known_at": known_at, "outcome": outcome}).dropna()

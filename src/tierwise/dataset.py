@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tierwise import context, files, preparation, stretches
+from tierwise import context, files, preparation, stretches, value_rates
 from tierwise import examples as ex
 from tierwise.files import InputError
 from tierwise.leakage import kind_of
@@ -118,7 +118,8 @@ def check(examples: pd.DataFrame, features: pd.DataFrame) -> None:
                 "and losses. Are the rows in order of time? Change tune_share and judge_share, or "
                 "wait for more outcomes."
             )
-    learn = features[examples["span"] == "learn"].drop(columns=[*context.NAMES], errors="ignore")
+    times = [*context.NAMES, *value_rates.names(features)]
+    learn = features[examples["span"] == "learn"].drop(columns=times, errors="ignore")
     if not (learn.nunique(dropna=False) > 1).any():
         raise InputError(
             "No column is left that varies: there is nothing to learn from. If the leak guard is "

@@ -14,12 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
-from scipy.stats import norm, t
 
 from tierwise.candidates import SEED
-from tierwise.evaluation import BOOTSTRAP_COUNT
+from tierwise.evaluation import BOOTSTRAP_COUNT, CONFIDENCE, corrected, student
 
-CONFIDENCE = 0.95
 CHUNK_CELLS = 1_000_000  # draws times rows held at once, 8 MB
 
 
@@ -117,7 +115,8 @@ def interval(
     if alone or np.isfinite(moved).sum() < 2:
         return [lowest, highest]
     spread = np.nanstd(moved)
-    wider = student(draws) * np.sqrt(variance(draws, figure, moved)) / spread if spread > 0 else 1.0
+    wider = np.sqrt(variance(draws, figure, moved)) / spread if spread > 0 else 1.0
+    wider *= student(fewest(draws))
     tail = (1 - CONFIDENCE) / 2
     ends = seen[0] + wider * np.nanquantile(moved, [tail, 1 - tail])
     return [float(end) for end in np.clip(ends, lowest, highest)]
@@ -132,7 +131,7 @@ def variance(draws: Draws, figure: Figure, moved: np.ndarray) -> float:
     spread is not used as it is. Each term is a variance over draws times g / (g - 1), for g weeks
     or owners. moved: the figure of each draw less the figure as seen.
     """
-    weeks, owners = corrected(draws.week_count), corrected(draws.owner_count)
+    weeks, owners = (corrected(n.shape[1]) for n in (draws.week_count, draws.owner_count))
     if draws.owner_count.shape[1] == 1:
         return float(weeks * np.nanvar(moved))
     seen = figure(draws.as_seen())
@@ -142,18 +141,10 @@ def variance(draws: Draws, figure: Figure, moved: np.ndarray) -> float:
     return float(max(week, owner, week + owner - shared))
 
 
-def corrected(counts: np.ndarray) -> float:
-    """g / (g - 1) for g weeks or owners; 1.0 for a single one, which cannot vary."""
-    size = counts.shape[1]
-    return size / (size - 1) if size > 1 else 1.0
-
-
-def student(draws: Draws) -> float:
-    """How much wider Student's t makes an interval than the normal distribution, 1 or above."""
+def fewest(draws: Draws) -> int:
+    """The number of weeks or of owners, whichever is less; 1 where there is one of each."""
     sizes = [counts.shape[1] for counts in (draws.week_count, draws.owner_count)]
-    fewest = min((size for size in sizes if size > 1), default=0)
-    upper = (1 + CONFIDENCE) / 2
-    return float(t.ppf(upper, fewest - 1) / norm.ppf(upper)) if fewest else 1.0
+    return min((size for size in sizes if size > 1), default=1)
 
 
 def pairs(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.stats import norm, t
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
 
 from tierwise import candidates
@@ -21,6 +21,8 @@ BOOTSTRAP_COUNT = 1000
 BIN_COUNT = 10
 # A chance of exactly 0 or 1 would make one surprise cost infinitely much.
 CHANCE_FLOOR = 1e-6
+WORST_LOSS = float(-np.log(CHANCE_FLOOR))
+CONFIDENCE = 0.95
 SMALL = 1e-9
 
 
@@ -134,10 +136,36 @@ def period_draws(period_count: int) -> np.ndarray:
     return np.vstack([np.arange(period_count), drawn])
 
 
-def interval(values: np.ndarray, confidence: float = 0.95) -> list[float]:
-    """[low, high]: percentile interval of bootstrap values."""
-    tail = (1 - confidence) / 2
-    return [float(np.quantile(values, tail)), float(np.quantile(values, 1 - tail))]
+def interval(
+    values: np.ndarray, groups_count: int, lowest: float = 0.0, highest: float = 1.0
+) -> list[float]:
+    """95 % interval [low, high] of a figure, inside its lowest and highest possible value.
+
+    values: the figure as seen, then that of every draw of the groups. Percentiles of the draws, as
+    far further from the figure as few groups ask: see `corrected` and `student`. Of one group
+    nothing is known but the figure: [lowest, highest].
+    """
+    if groups_count < 2:
+        return [lowest, highest]
+    seen, tail = values[0], (1 - CONFIDENCE) / 2
+    wider = np.sqrt(corrected(groups_count)) * student(groups_count)
+    ends = seen + wider * (np.quantile(values[1:], [tail, 1 - tail]) - seen)
+    return [float(end) for end in np.clip(ends, lowest, highest)]
+
+
+def corrected(groups_count: int) -> float:
+    """g / (g - 1): draws of g groups vary less than the groups do. 1.0 for one, that cannot."""
+    return groups_count / (groups_count - 1) if groups_count > 1 else 1.0
+
+
+def student(groups_count: int) -> float:
+    """How much wider Student's t with g - 1 degrees of freedom makes an interval than the normal.
+
+    As Cameron, Gelbach and Miller 2011 (Journal of Business & Economic Statistics 29) advise for
+    few groups. 1.0 for one.
+    """
+    upper = (1 + CONFIDENCE) / 2
+    return float(t.ppf(upper, groups_count - 1) / norm.ppf(upper)) if groups_count > 1 else 1.0
 
 
 def rank_p(log: pd.DataFrame) -> float:
@@ -207,12 +235,13 @@ def doubt_share(log: pd.DataFrame) -> float:
 
 
 def summary(table: pd.DataFrame, log: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """One row per candidate: measures inside periods with intervals by bootstrap over periods.
+    """One row per candidate: measures inside periods with intervals by `interval` over periods.
 
     The interval of the AUC is that of `auc_interval`, since a handful of periods drawn again knows
     too little. Pooled AUC and calibration error are over all judged rows at once.
     """
-    draws = period_draws(table["period"].nunique())
+    periods_count = table["period"].nunique()
+    draws = period_draws(periods_count)
     outcome = table["outcome"].to_numpy()
     rows = []
     for name in names:
@@ -221,7 +250,8 @@ def summary(table: pd.DataFrame, log: pd.DataFrame, names: list[str]) -> pd.Data
         row["doubt_share"] = doubt_share(own)
         for measure, values in averaged(own, draws):
             row[measure] = float(values[0])
-            row[f"{measure}_interval"] = interval(values[1:])
+            highest = WORST_LOSS if measure == "log_loss" else 1.0
+            row[f"{measure}_interval"] = interval(values, periods_count, highest=highest)
         row["auc_interval"] = auc_interval(own)
         row["auc_pooled"] = auc(outcome, table[name].to_numpy())
         row["calibration_error"] = calibration_error(outcome, table[name].to_numpy())

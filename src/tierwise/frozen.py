@@ -1,9 +1,10 @@
 """A model that nobody will refit: which candidate lasts, and on which columns?
 
 It is chosen as it will be used. Several times, each way is fitted once on what was known then and
-judged on a long stretch of later rows; the mean AUC of the stretches decides. That is ranking
-alone: the level of the chances is left to calibration, since a way that ranks well for long is
-worth more than one that had the level right by accident.
+judged on a long stretch of later rows, by its AUC. That is ranking alone: the level of the chances
+is left to calibration, since a way that ranks well for long is worth more than one that had the
+level right by accident. Few stretches tell little, so that the simplest way is taken which no other
+beats for sure.
 
 A way is a candidate on some columns: all of them, or all but the clocks (see clocks.py), which
 lead a frozen model astray once they leave the range seen. Recent rates of wins are left out: they
@@ -17,13 +18,11 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from tierwise import calibration, candidates, context, models, rolling
+from tierwise import candidates, context, models, monotone, rolling, value_rates
 from tierwise import examples as ex
-from tierwise.calibration import Calibrator
 from tierwise.candidates import BLEND, BLENDED, Searched
 from tierwise.examples import Period
 from tierwise.files import InputError
-from tierwise.models import Model
 from tierwise.ranking import auc
 
 START_SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -34,14 +33,16 @@ USES = ("refitted", "frozen")
 
 
 def searched(use: str) -> Searched:
-    """Settings to try. A way that lasts sees how many arrive, whatever the candidate.
+    """Settings to try: those of `candidates.SEARCHED`, or the one of each way that may last.
 
-    Raises InputError for another use.
+    A way that lasts sees how many arrive, whatever the candidate. Raises InputError for another
+    use.
     """
     if use not in USES:
         raise InputError(f"use in params.yaml is one of {', '.join(USES)}, not {use!r}.")
-    seeing: Searched = {name: [{"arrivals": True}] for name in LASTING if name not in BLENDED}
-    return candidates.SEARCHED | (seeing if use == "frozen" else {})
+    if use == "refitted":
+        return candidates.SEARCHED
+    return {name: candidates.SEARCHED.get(name, [{"arrivals": True}])[:1] for name in LASTING}
 
 
 def windows(examples: pd.DataFrame) -> list[Period]:
@@ -60,29 +61,35 @@ def windows(examples: pd.DataFrame) -> list[Period]:
 
 
 def tables(features: pd.DataFrame, flagged: list[str]) -> dict[str, pd.DataFrame]:
-    """The columns to try, by name. flagged: clocks."""
-    lasting = features.drop(columns=[*context.LEVELS], errors="ignore")
+    """The columns to try, by name, fewer first. flagged: clocks."""
+    wins = [*context.LEVELS, *value_rates.names(features)]
+    lasting = features.drop(columns=wins, errors="ignore")
     honest = lasting.drop(columns=flagged, errors="ignore")
     fewer = 0 < len(honest.columns) < len(lasting.columns)
-    return {EVERY: lasting} | ({NO_CLOCKS: honest} if fewer else {})
+    return ({NO_CLOCKS: honest} if fewer else {}) | {EVERY: lasting}
 
 
 def search(
-    features: pd.DataFrame, outcome: np.ndarray, stretches: list[Period], flagged: list[str]
+    features: pd.DataFrame,
+    outcome: np.ndarray,
+    stretches: list[Period],
+    flagged: list[str],
+    directions: dict[str, int] | None = None,
 ) -> pd.DataFrame:
-    """All ways, the best first: candidate, columns, auc (mean), worst_auc, chances (per stretch).
+    """All ways: candidate, columns, auc (mean), worst_auc. The way to take first, then by auc.
 
     features: in time order, no row of the judged span. stretches: of `windows`; without any, no
-    rows. Between equals the simpler way comes first.
+    rows. directions: see `monotone.directed`. The way to take is the simplest that no other beats
+    for sure, see `lasts`; without the clocks is simpler than with them.
     """
     ways = [
         (name, title, table)
         for title, table in tables(features, flagged).items()
         for name in LASTING
     ]
-    first = {name: tried[0] for name, tried in searched("frozen").items()}
+    settings = monotone.directed(searched("frozen"), directions or {}, features)
     tasks = (
-        delayed(rolling.fit_and_judge)(name, table, outcome, period, first[name])
+        delayed(rolling.fit_and_judge)(name, table, outcome, period, settings[name][0])
         for name, _, table in ways
         for period in stretches
     )
@@ -94,11 +101,33 @@ def search(
         for at, (name, title, _) in enumerate(ways)
     }
     chances |= blends(chances)
-    rows = [way(*key, found, outcome, stretches) for key, found in chances.items() if found]
-    columns = ["candidate", "columns", "auc", "worst_auc", "chances"]
-    return pd.DataFrame(rows, columns=columns).sort_values(
-        "auc", ascending=False, kind="stable", ignore_index=True
-    )
+    order = [(name, title) for title in tables(features, flagged) for name in (*LASTING, BLEND)]
+    rows = [way(*key, chances[key], outcome, stretches) for key in order if stretches]
+    found = pd.DataFrame(rows, columns=["candidate", "columns", "auc", "worst_auc", "chances"])
+    return taken_first(found, outcome, stretches)
+
+
+def taken_first(found: pd.DataFrame, outcome: np.ndarray, stretches: list[Period]) -> pd.DataFrame:
+    """The way to take, then all others by auc. found: from the simplest way up."""
+    areas = np.array([areas_of(chances, outcome, stretches) for chances in found["chances"]])
+    ranked = found.sort_values("auc", ascending=False, kind="stable")
+    taken = found.index[[simplest_unbeaten(areas)] if len(found) else []]
+    return pd.concat([found.loc[taken], ranked.drop(taken)], ignore_index=True)
+
+
+def simplest_unbeaten(areas: np.ndarray) -> int:
+    """The first way that none ranks better than for sure. areas: shape (ways, stretches).
+
+    For sure: the mean gain exceeds its own spread over the stretches. The spread is not divided by
+    the root of their number, as the error of a mean would be, for they overlap: six of them know
+    little more than one or two. So where nothing can be told the simplest lasts, after the
+    one-standard-error rule of Breiman and others (1984). One stretch tells nothing.
+    """
+    if areas.shape[1] < 2:
+        return 0
+    gain = areas[None] - areas[:, None]  # of the second index on the first
+    beaten = gain.mean(axis=2) > gain.std(axis=2, ddof=1)
+    return int(np.argmin(beaten.any(axis=1)))
 
 
 def blends(
@@ -120,26 +149,16 @@ def way(
     name: str, title: str, chances: list[np.ndarray], outcome: np.ndarray, stretches: list[Period]
 ) -> dict[str, Any]:
     """One row of `search`."""
-    areas = [auc(outcome[p.rows], c) for p, c in zip(stretches, chances, strict=True)]
+    areas = areas_of(chances, outcome, stretches)
     figures = {"auc": float(np.mean(areas)), "worst_auc": min(areas)}
     return {"candidate": name, "columns": title, **figures, "chances": chances}
 
 
-def fit(
-    found: pd.DataFrame, features: pd.DataFrame, outcome: np.ndarray, flagged: list[str]
-) -> Model:
-    """The best way, fitted on all these rows."""
-    table = tables(features, flagged)[found["columns"].iloc[0]]
-    settings = {name: tried[0] for name, tried in searched("frozen").items()}
-    weights = dict(zip(BLENDED, rolling.START, strict=True))
-    blended = {"intercept": 0.0, "weights": weights}
-    return rolling.fit(found["candidate"].iloc[0], table, outcome, settings, blended)
-
-
-def calibrate(found: pd.DataFrame, outcome: np.ndarray, stretches: list[Period]) -> Calibrator:
-    """Slope and level of the best way's chances, from all stretches at once."""
-    won = np.concatenate([outcome[period.rows] for period in stretches])
-    return calibration.fit("sigmoid", np.concatenate(found["chances"].iloc[0]), won)
+def areas_of(
+    chances: list[np.ndarray], outcome: np.ndarray, stretches: list[Period]
+) -> list[float]:
+    """AUC of each stretch."""
+    return [auc(outcome[p.rows], chance) for p, chance in zip(stretches, chances, strict=True)]
 
 
 def applied(
@@ -157,13 +176,13 @@ def sentence(found: pd.DataFrame, use: str) -> str:
     if found.empty:
         return "Too few rows to say what lasts when nobody refits a model."
     best = found.iloc[0]
-    if best["auc"] <= 0.5:
+    if found["auc"].max() <= 0.5:
         return "Frozen for long, no way ranks later rows better than a coin."
     name = str(best["candidate"]).replace("_", " ")
     on = f"on {EVERY}" if best["columns"] == EVERY else NO_CLOCKS
     told = (
-        f"Frozen for long, {name} {on} ranks best: AUC {best['auc']:.3f} on average of the "
-        f"stretches, {best['worst_auc']:.3f} on the worst."
+        f"Frozen for long, no way ranks better for sure than {name} {on}: AUC {best['auc']:.3f} on "
+        f"average of the stretches, {best['worst_auc']:.3f} on the worst."
     )
     then = (
         " It is what this application uses." if use == "frozen" else " For that, set use to frozen."

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.special import expit, logit
 from sklearn.pipeline import Pipeline
 
-from tierwise import context, monotone
+from tierwise import context, monotone, value_rates
 from tierwise.candidates import CANDIDATES, SEARCHED, SEE_CONTEXT, Settings, base_rate, by_column
 from tierwise.preparation import categories_of, varying
 from tierwise.row_weights import MOST_ROWS, recency, sample
@@ -49,10 +49,11 @@ def fit(
     known: positions of the rows to learn from, ascending, all by default. features: in time order,
     the latest row last, since some candidates let late rows count more:
     `half_life_count` in settings says how many rows back a row counts half. `arrivals` lets a
-    candidate see how many arrive that would not. With one class only, or columns that never vary,
-    there is nothing to rank by: every candidate falls back to the base rate. Of more than half a
-    million rows the older ones are sampled, see row_weights.py; boosted trees of XGBoost take all
-    of them where `cluster` is a folder, see spark_trees.place.
+    candidate see how many arrive that would not, `value_rates` how often its values were won. With
+    one class only, or columns that never vary, there is nothing to rank by: every candidate falls
+    back to the base rate. Of more than half a million rows the older ones are sampled, see
+    row_weights.py; boosted trees of XGBoost take all of them where `cluster` is a folder, see
+    spark_trees.place.
     """
     started = time.process_time()
     settings = dict(SEARCHED.get(name, [{}])[0] if settings is None else settings)
@@ -60,10 +61,7 @@ def fit(
     far = cluster is not None and name in BOOSTED and len(known) > MOST_ROWS
     taken, weight = weighed(name, len(known), settings, every_row=far)
     features, outcome = features.iloc[known[taken]], outcome[known[taken]]
-    sees_arrivals = settings.pop("arrivals", False)
-    if name in CANDIDATES and name not in SEE_CONTEXT:
-        hidden = context.LEVELS if sees_arrivals else context.NAMES
-        features = features.drop(columns=[*hidden], errors="ignore")
+    features = features.drop(columns=hidden(name, settings, features), errors="ignore")
     directions = settings.pop("directions", {})
     rule = partial(by_column, name.removeprefix("by_"))
     build = CANDIDATES.get(name, rule) if rankable(features, outcome) else base_rate
@@ -73,6 +71,19 @@ def fit(
     there = cluster if far and build is not base_rate else None
     learn(model, features, outcome, None if (weight == 1).all() else weight, there)
     return Model((model,)), time.process_time() - started
+
+
+def hidden(name: str, settings: Settings, features: pd.DataFrame) -> list[str]:
+    """Columns that tell of the times and that this candidate is not to see. A rule sees any.
+
+    Takes `arrivals` and `value_rates` out of the settings.
+    """
+    arrivals, rates = settings.pop("arrivals", False), settings.pop("value_rates", False)
+    if name not in CANDIDATES:
+        return []
+    times = context.LEVELS if arrivals else context.NAMES
+    others = [] if rates else value_rates.names(features)
+    return [*(() if name in SEE_CONTEXT else times), *others]
 
 
 def rankable(features: pd.DataFrame, outcome: np.ndarray) -> bool:

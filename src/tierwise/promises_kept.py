@@ -201,13 +201,13 @@ def order(rows: pd.DataFrame, names: list[str], draws: Draws) -> dict[str, Any]:
     """
     outcome, tier = rows["outcome"].to_numpy(dtype=float), rows["tier"].to_numpy()
     gaps = tiers.gaps(outcome, tier, names, draws)
-    _, p = tiers.trend(outcome, tier, names) if len(rows) else (0.0, 1.0)
+    _, p = tiers.trend(outcome, tier, names, draws) if len(rows) else (0.0, 1.0)
     low, high = (np.array([ends[at] for ends in gaps["interval"]]) for at in (0, 1))
     standing = IN_ORDER if p < TREND_P and (low > 0).all() else CANNOT_TELL
     standing = OUT_OF_ORDER if (high < 0).any() else standing
     watched = rows.rename(columns={"deal_id": "entity_id"})
     alarms, _ = alarm.watch(watched, names)
-    rung = bool(len(alarms) and (alarms["alarm_row"] > 0).any())
+    rung = alarm.rings(alarms)
     sentence = f"{said(standing, gaps, high)} {alarm.sentence(alarms)}"
     found = {"standing": standing, "rings": rung or standing == OUT_OF_ORDER, "trend_p": p}
     return found | {"gaps": gaps, "alarms": alarms, "sentence": sentence}

@@ -20,6 +20,7 @@ VERDICTS = {
     "supported": "Supported",
     "not supported": "Not supported",
     "cannot rank": "Cannot rank",
+    "alarm": "",
     "info": "",
 }
 
@@ -138,7 +139,7 @@ def _line(tag: str, name: str, text: str | None) -> str:
 
 
 def verdict(kind: str, sentence: str) -> HTML:
-    """A banner: `kind` is supported, not supported, cannot rank or info."""
+    """A banner: `kind` is supported, not supported, cannot rank, alarm or info."""
     if kind not in VERDICTS:
         raise InputError(f"A verdict is one of {', '.join(VERDICTS)}, not {kind!r}.")
     title = f"<strong>{VERDICTS[kind]}</strong>" if VERDICTS[kind] else ""

@@ -13,6 +13,9 @@ Weights are fitted by logistic regression on rows that neither part had seen (st
 corrects level and slope as time goes on. The penalty is stiff, since a level that follows the last
 periods jumps: chances of one list can't be compared with those of the next then.
 
+A model that nobody will refit is judged as it will be used: fitted once, before the first period,
+and held for all of them. What periods learn later is kept from it, weights of the blend included.
+
 Where rows are in no order of time, folds stand in for periods. There is no past to be misled by
 then, so less is asked of a better setting, and the weights are nearly free.
 """
@@ -27,7 +30,6 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy.optimize import minimize
 from scipy.special import expit
-from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 from tierwise import candidates, models, row_weights
@@ -74,14 +76,20 @@ def origin(
     names: list[str],
     searched: Searched = SEARCHED,
     ordered: bool = True,
+    held: bool = False,
 ) -> Rolled:
     """Every candidate on every period. features: in time order; searched: settings to try.
 
-    ordered: False where rows are in no order of time and folds stand in for periods.
+    ordered: False where rows are in no order of time and folds stand in for periods. held: True
+    where the models fitted before the first period judge all of them.
     """
-    tried = {name: searched.get(name, [None]) for name in needed(names)}
+    fitted = [whole(periods)] if held else periods
+    tried = {
+        name: candidates.possible(searched[name], features) if name in searched else [None]
+        for name in needed(names)
+    }
     fits = [(name, alike) for name, settings in tried.items() for alike in shared(settings)]
-    jobs = [(name, alike, period) for period in periods for name, alike in fits]
+    jobs = [(name, alike, period) for period in fitted for name, alike in fits]
     tasks = (
         delayed(fit_and_judge_all)(name, features, outcome, period, [tried[name][n] for n in alike])
         for name, alike, period in jobs
@@ -100,10 +108,17 @@ def origin(
     for name in tried:
         best = pick(rolled, usable, name, [np.concatenate(c) for c in chances[name]], ordered)
         if name in searched:
-            rolled.settings[name] = searched[name][best]
+            rolled.settings[name] = tried[name][best] or {}
     if BLEND in names:
-        blend(rolled, usable, ordered)
+        nothing = [np.zeros_like(mask) for mask in usable]
+        blend(rolled, nothing if held else usable, ordered)
     return rolled
+
+
+def whole(periods: list[Period]) -> Period:
+    """All periods as one, with what was known when the first of them began."""
+    rows = np.concatenate([period.rows for period in periods])
+    return Period(periods[0].start, periods[0].known, rows)
 
 
 def shared(tried: Sequence[Settings | None]) -> list[list[int]]:
@@ -205,7 +220,7 @@ def best_setting(
 
 
 def blend(rolled: Rolled, usable: list[np.ndarray], ordered: bool = True) -> None:
-    """Add the blend to the table and its weights of today."""
+    """Add the blend to the table and its weights of today, the last of the masks."""
     table = rolled.table
     z = np.column_stack([models.log_odds(table[name].to_numpy()) for name in BLENDED])
     outcome, period = table["outcome"].to_numpy(), table["period"].to_numpy()
@@ -215,7 +230,8 @@ def blend(rolled: Rolled, usable: list[np.ndarray], ordered: bool = True) -> Non
         intercept, weights = stack(z[before], outcome[before], ordered)
         found[now] = models.blended(z[now], weights, intercept)
     table[BLEND] = found
-    rolled.intercept, rolled.weights = stack(z, outcome, ordered)
+    today = usable[-1]
+    rolled.intercept, rolled.weights = stack(z[today], outcome[today], ordered)
     rolled.seconds[BLEND] = sum(rolled.seconds[name] for name in BLENDED)
 
 
@@ -266,35 +282,3 @@ def fit(
     parts = [fitted(part).parts[0] for part in BLENDED]
     weights = tuple(blended["weights"][part] for part in BLENDED)  # a file has them by name
     return Model(tuple(parts), weights, blended["intercept"])
-
-
-def random_split(features: pd.DataFrame, outcome: np.ndarray, names: list[str]) -> dict[str, float]:
-    """AUC per candidate when past and future are shuffled together: a diagnostic, never a result.
-
-    It is run to show how much the usual 70/30 split would have flattered. Shuffled rows are in no
-    order, so that none of them counts more than another.
-    """
-    learn, judge = train_test_split(
-        np.arange(len(outcome)), test_size=0.3, random_state=candidates.SEED, stratify=outcome
-    )
-    shuffled = Period(None, np.sort(learn), np.sort(judge))
-    table = origin(features, outcome, [shuffled], names, candidates.steady(), ordered=False).table
-    return {name: auc(table["outcome"].to_numpy(), table[name].to_numpy()) for name in names}
-
-
-def claimed(features: pd.DataFrame, examples: pd.DataFrame, refused: list[str]) -> pd.DataFrame:
-    """What the refused columns would have claimed: AUC on the span `tune` after a fit on `learn`.
-
-    Columns: columns ("with the refused columns" | "without them"), auc. The same histogram
-    boosting both times.
-    """
-    outcome = examples["outcome"].to_numpy()
-    span = examples["span"].to_numpy()
-    later = Period(None, np.flatnonzero(span == "learn"), np.flatnonzero(span == "tune"))
-    honest = features.drop(columns=refused, errors="ignore")
-    rows = []
-    for title, table in (("with the refused columns", features), ("without them", honest)):
-        if title == "without them" or len(honest.columns) < len(features.columns):
-            chance, _ = fit_and_judge("histogram_boosting", table, outcome, later)
-            rows.append({"columns": title, "auc": auc(outcome[later.rows], chance)})
-    return pd.DataFrame(rows)

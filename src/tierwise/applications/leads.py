@@ -29,12 +29,13 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from tierwise import crm, engine, files, lifecycle, refusals, snapshot
+from tierwise import context, crm, engine, files, lifecycle, refusals, snapshot
 from tierwise import examples as ex
 from tierwise import features as ft
 from tierwise.files import InputError
 
-contents = crm.contents
+# For value_rates.py each hour would have to compute the columns of all earlier looks.
+contents, around = crm.contents, context.around
 HERE = "src/tierwise/applications/leads.py"
 Days = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 ROW_COLUMNS = ["deal_id", "as_of", "outcome", "outcome_known_at", "owner_id", "excluded"]
@@ -43,8 +44,7 @@ Families = dict[str, list[ft.Feature]]
 
 def declared(question: dict[str, Any]) -> dict[str, Families]:
     """Key -> family -> features: of the deal's own events, and of its organisation's."""
-    windows = [*question["lookback_days"], None]
-    fade = question["half_life_days"]
+    windows, fade = [*question["lookback_days"], None], question["half_life_days"]
     return {
         "deal_id": of_deal(windows),
         "organization_id": of_organization(question["effort"], question["value"], windows, fade),

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tierwise import context, value_rates
 from tierwise import examples as ex
 from tierwise.files import InputError
 from tierwise.flatfile import read_table
@@ -228,6 +229,12 @@ def contents(raw: pd.DataFrame) -> pd.DataFrame:
 def dated(table: dict[str, Any]) -> list[str]:
     """Columns known to hold what was known then: of a file, nobody can say."""
     return []
+
+
+def around(features: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
+    """What the times are like at each row, see context.py, and for its values, value_rates.py."""
+    clock = examples["as_of"], examples["outcome_known_at"], examples["outcome"]
+    return context.around(features, examples).join(value_rates.columns(features, *clock))
 
 
 def undecided(raw: pd.DataFrame, table: dict[str, Any]) -> pd.Series | None:

@@ -1,11 +1,15 @@
-"""How often each value of a text column was won lately: an addition to our method, on trial.
+"""How often each value of a text column was won lately.
 
     wins_share_of_{column}    of the value that the row has, among the outcomes known strictly
                               before the row's own as-of time, the latest counting most: one that
                               lies 100 outcomes of this value back counts half as much
 
 A value with few outcomes is drawn towards the recent rate of all rows, as if PRIOR_COUNT more
-outcomes of that rate had been seen.
+outcomes of that rate had been seen (a pseudo-count: Micci-Barreca 2001, SIGKDD Explorations 3).
+Target encoding, then, but of the past alone: no row sees its own outcome or a later one.
+
+They rank some tables better and others worse, so that only settings which ask for them see them,
+and past periods choose (see candidates.py).
 """
 
 import numpy as np
@@ -19,27 +23,33 @@ VALUES_COUNTS = (2, 30)
 PREFIX = "wins_share_of_"
 
 
-def group_rates(
-    columns: pd.DataFrame, as_of: pd.Series, known_at: pd.Series, outcome: np.ndarray
+def columns(
+    features: pd.DataFrame, as_of: pd.Series, known_at: pd.Series, outcome: np.ndarray
 ) -> pd.DataFrame:
     """A column per text column with 2 to 30 values, shape (n_rows, n_of_them), as float32.
 
     as_of: ascending; known_at and outcome: when and how each row ended (missing: still open). All
     have the index 0, 1, ... of the rows. NaN where no outcome at all was known yet.
     """
-    ended = pd.DataFrame({"known_at": known_at, "outcome": outcome}, index=columns.index).dropna()
+    ended = pd.DataFrame({"known_at": known_at, "outcome": outcome}, index=features.index).dropna()
     ended = ended.sort_values("known_at", kind="stable")
     everyone = recent_counts(as_of, ended)
     overall = everyone["wins"] / everyone["rows"].where(everyone["rows"] > 0)
-    rates = {PREFIX + name: rates_of(columns[name], as_of, ended, overall) for name in few(columns)}
-    return pd.DataFrame(rates, index=columns.index, dtype="float32")
+    texts = few(features)
+    rates = {PREFIX + name: rates_of(features[name], as_of, ended, overall) for name in texts}
+    return pd.DataFrame(rates, index=features.index, dtype="float32")
 
 
-def few(columns: pd.DataFrame) -> list[str]:
+def names(features: pd.DataFrame) -> list[str]:
+    """Those of the columns that are rates of values."""
+    return [name for name in features if name.startswith(PREFIX)]
+
+
+def few(features: pd.DataFrame) -> list[str]:
     """Text columns with 2 to 30 different values."""
     least, most = VALUES_COUNTS
-    texts = columns.columns[[not pd.api.types.is_numeric_dtype(columns[c]) for c in columns]]
-    return [name for name in texts if least <= columns[name].nunique() <= most]
+    texts = [name for name in features if not pd.api.types.is_numeric_dtype(features[name])]
+    return [name for name in texts if least <= features[name].nunique() <= most]
 
 
 def rates_of(
