@@ -1,7 +1,7 @@
 """What `ablation.py` found: ablation.json, ablation.md and a figure as SVG and PNG.
 
-Gains are the whole method minus the variant: where something was taken away, it helps if the
-whole is higher in AUC and lower in log loss; where something was added, the other way round.
+Gains are the whole method minus the variant: what was taken away helps if the whole is higher in
+AUC and lower in log loss.
 """
 
 import json

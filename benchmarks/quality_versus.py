@@ -12,7 +12,7 @@ import numpy as np
 from quality_measures import blocks_of
 from quality_protocols import Protocol
 
-from tierwise.evaluation import BOOTSTRAP_COUNT, CHANCE_FLOOR, interval
+from tierwise.evaluation import BOOTSTRAP_COUNT, CHANCE_FLOOR
 
 SEED = 0
 BLOCKS_MIN_COUNT = 20
@@ -116,7 +116,7 @@ def versus_best_peer(
 
 def compared(measure: str, peer: str, deltas: np.ndarray) -> dict[str, Any]:
     """deltas: of the rows as they are, then of every draw."""
-    low, high = interval(deltas[1:])
+    low, high = map(float, np.quantile(deltas[1:], [0.025, 0.975]))
     better, worse = ("ahead", "behind") if measure != "log_loss" else ("behind", "ahead")
     word = better if low > 0 else worse if high < 0 else "tie"
     return {"peer": peer, "delta": float(deltas[0]), "interval": [low, high], "word": word}

@@ -1,5 +1,6 @@
 """No day is fuller than it can be, the best come first, and the frontier is what happens."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -286,3 +287,5 @@ def test_cards_say_why_the_threshold_stands_there():
     )
     own = thresholds.choose("profit", chance, np.full(600, 40.0), 4.0)
     assert contacts.cards(own, there)[0]["value"] == "row by row"
+    by_list = replace(own, aim="f1")
+    assert contacts.cards(by_list, there)[0]["value"] == "list by list"

@@ -542,6 +542,15 @@ def test_held_models_are_those_of_the_first_period_and_see_nothing_of_what_it_le
     assert rolled.of_today() == start  # as they are judged, so they are handed over
 
 
+def test_settings_of_held_models_are_not_chosen_by_what_came_later():
+    features, won, periods = history(period_count=8)
+    rolled = rolling.origin(features, won, periods, ["recent_boosting"], SEARCHED, held=True)
+    assert rolled.settings["recent_boosting"] == SEARCHED["recent_boosting"][0]
+    first = {"recent_boosting": SEARCHED["recent_boosting"][:1]}
+    alone = rolling.origin(features, won, periods, ["recent_boosting"], first, held=True)
+    pd.testing.assert_frame_equal(alone.table, rolled.table)
+
+
 def test_held_models_judge_the_same_rows_which_are_known_as_soon_as_ever():
     features, won, periods = history(20)
     tables = [

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierwise import candidates, context, models, rolling, value_rates
+from tierwise import candidates, context, models, rolling, sections, value_rates, words
 from tierwise import examples as ex
 from tierwise.applications import leads, table
+from tierwise.files import InputError
 
 
 def slow_rate(values, as_of, known_at, outcome, row):
@@ -145,6 +146,21 @@ def test_past_periods_choose_them_where_fashions_change_and_later_rows_rank_bett
 def log_loss(rows):
     p = np.where(rows["outcome"] == 1, rows["recent_logistic"], 1 - rows["recent_logistic"])
     return -np.log(p).mean()
+
+
+@pytest.mark.parametrize("name", ["wins_share_of_source", "wins_share_of_x", context.RATE])
+def test_a_column_of_a_file_that_has_such_a_name_is_refused(name):
+    features, rows, _ = fashions(30)
+    with pytest.raises(InputError, match=f"has a column '{name}'.*another name.*leave_out"):
+        table.around(features.assign(**{name: 0.5}), rows)
+
+
+def test_an_adopted_file_has_words_for_them():
+    told = sections.defaults({}, 100)["explain_scores"]
+    said = words.dictionary(["wins_share_of_job_title"], told["words"], told["families"])
+    wording = said["wins_share_of_job_title"]
+    assert words.say(wording, 0.123) == "12 % of the last outcomes with this job title were wins"
+    assert words.say(wording, np.nan) == "no outcome known yet"
 
 
 def test_settings_that_ask_for_them_are_not_tried_on_a_table_without_any():

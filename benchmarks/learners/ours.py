@@ -3,7 +3,7 @@
 Where rows have a clock, everything it chooses (settings, weights of the blend) comes from earlier
 rolls of the same protocol whose outcomes were known by then, as in compare_models. Where rows are
 shuffled, folds of the known rows stand in for earlier rolls. With a single fold in time the model
-stays frozen, so that what lasts longest is looked for.
+stays frozen, and is chosen as `use: frozen` chooses it.
 """
 
 import os
@@ -73,12 +73,14 @@ def lasting(protocol: Protocol, features: pd.DataFrame, outcome: np.ndarray) -> 
     table, won = features.iloc[known].reset_index(drop=True), outcome[known]
     flagged = clocks.find(protocol.columns.iloc[known])
     flagged = flagged.loc[flagged["reason"] != "", "column"].tolist()
-    found = frozen.search(table, won, frozen.windows(past), flagged)
+    stretches = frozen.windows(past)
+    found = frozen.search(table, won, stretches, flagged)
     names, table = frozen.applied("frozen", candidates.names([], table), table, found, flagged)
     periods = ex.by_period(past, PERIOD_COUNT, HISTORY_SHARE)
     rolled = rolling.origin(table, won, periods, names, frozen.searched("frozen"), held=True)
     model = rolling.fit(names[-1], table, won, rolled.settings, rolled.of_today())
-    calibrator = corrected(rolled.table, names[-1], len(rows))
+    unseen = frozen.unseen("frozen", rolled, found, won, stretches)
+    calibrator = corrected(unseen, names[-1], len(rows))
     return calibration.apply(calibrator, models.chance(model, features.iloc[rows]))
 
 

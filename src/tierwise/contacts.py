@@ -151,10 +151,11 @@ def frontier(
 def cards(choice: Choice, there: dict[str, float]) -> list[dict[str, str]]:
     """Cards: the threshold and why it stands there, contacts, profit. there: see `account`."""
     alike = isinstance(choice.threshold, float)
+    each = "row by row" if choice.aim == "profit" else "list by list"
     return [
         {
             "label": "threshold",
-            "value": format_value(choice.threshold, "share") if alike else "row by row",
+            "value": format_value(choice.threshold, "share") if alike else each,
             "note": choice.why,
         },
         {

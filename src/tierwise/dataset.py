@@ -136,7 +136,7 @@ def load(application: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 def unseen(
     application: str, examples: pd.DataFrame, candidate: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What a candidate believed of rows that its fit had not seen: all, and those of `tune`.
+    """What a candidate believed of rows that its fit had not seen: all, and those of `tune` once.
 
     Columns: row (position in examples), period, known_from (the first period that could know the
     outcome), outcome, score, base_rate (the share of wins its fit knew). Raises InputError where
@@ -152,7 +152,7 @@ def unseen(
             f"{int(tune['outcome'].sum())} wins: cuts and threshold need wins and losses. Lower "
             "history_share or raise tune_share in params.yaml."
         )
-    return rolled, tune.reset_index(drop=True)
+    return rolled, tune.drop_duplicates("row", keep="last", ignore_index=True)
 
 
 def owners(examples: pd.DataFrame) -> np.ndarray | None:

@@ -4,7 +4,7 @@ It is chosen as it will be used. Several times, each way is fitted once on what 
 judged on a long stretch of later rows, by its AUC. That is ranking alone: the level of the chances
 is left to calibration, since a way that ranks well for long is worth more than one that had the
 level right by accident. Few stretches tell little, so that the simplest way is taken which no other
-beats for sure.
+beats by more than the stretches differ.
 
 A way is a candidate on some columns: all of them, or all but the clocks (see clocks.py), which
 lead a frozen model astray once they leave the range seen. Recent rates of wins are left out: they
@@ -24,6 +24,7 @@ from tierwise.candidates import BLEND, BLENDED, Searched
 from tierwise.examples import Period
 from tierwise.files import InputError
 from tierwise.ranking import auc
+from tierwise.rolling import Rolled
 
 START_SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 STRETCH_SHARE = 0.43  # of the rows known in all: as far ahead as 30 % of rows are after 70 %
@@ -76,11 +77,12 @@ def search(
     flagged: list[str],
     directions: dict[str, int] | None = None,
 ) -> pd.DataFrame:
-    """All ways: candidate, columns, auc (mean), worst_auc. The way to take first, then by auc.
+    """All ways, the one to take first, then by auc.
 
     features: in time order, no row of the judged span. stretches: of `windows`; without any, no
-    rows. directions: see `monotone.directed`. The way to take is the simplest that no other beats
-    for sure, see `lasts`; without the clocks is simpler than with them.
+    rows. directions: see `monotone.directed`. Columns: candidate, columns, auc (mean), worst_auc,
+    chances (per stretch). The way to take is that of `simplest_unbeaten`; without the clocks is
+    simpler than with them.
     """
     ways = [
         (name, title, table)
@@ -116,12 +118,13 @@ def taken_first(found: pd.DataFrame, outcome: np.ndarray, stretches: list[Period
 
 
 def simplest_unbeaten(areas: np.ndarray) -> int:
-    """The first way that none ranks better than for sure. areas: shape (ways, stretches).
+    """The first way that none beats by more than stretches differ. areas: (ways, stretches).
 
-    For sure: the mean gain exceeds its own spread over the stretches. The spread is not divided by
-    the root of their number, as the error of a mean would be, for they overlap: six of them know
-    little more than one or two. So where nothing can be told the simplest lasts, after the
-    one-standard-error rule of Breiman and others (1984). One stretch tells nothing.
+    That is, no mean gain on it exceeds its own spread over the stretches. The spread is not divided
+    by the root of their number, as the error of a mean would be, for they overlap: six of them know
+    little more than one or two. It leans to the simpler way, after the one-standard-error rule of
+    Breiman and others (1984), and is no test: of several ways that are equally good one often
+    beats the simplest. One stretch tells nothing.
     """
     if areas.shape[1] < 2:
         return 0
@@ -164,15 +167,35 @@ def areas_of(
 def applied(
     use: str, names: list[str], features: pd.DataFrame, found: pd.DataFrame, flagged: list[str]
 ) -> tuple[list[str], pd.DataFrame]:
-    """Candidates and columns to compare: all, or with `use: frozen` the way that lasts longest."""
+    """Candidates and columns to compare: all, or with `use: frozen` the way that was taken."""
     if use == "refitted" or found.empty:
         return names, features
     table = tables(features, flagged)[found["columns"].iloc[0]]
     return [*names[:2], str(found["candidate"].iloc[0])], table
 
 
+def unseen(
+    use: str, rolled: Rolled, found: pd.DataFrame, outcome: np.ndarray, stretches: list[Period]
+) -> pd.DataFrame:
+    """What fits believed of rows they had not seen, for cuts, correction and threshold.
+
+    A model held since the first period knows an older level than the one that is handed over, and
+    a fit for each period does not show what becomes of chances that have to last. So with
+    `use: frozen` these are the stretches of the way taken, in the columns of rolled.table: each
+    has a fit of its own and goes far beyond it. A row comes once for each stretch that it is on.
+    """
+    if use == "refitted" or found.empty:
+        return rolled.table
+    table = rolling.judged(outcome, stretches)
+    known = np.array([outcome[stretch.known].mean() for stretch in stretches])
+    rates = dict.fromkeys(["base_rate", "recent_rate"], known[table["period"]])
+    believed = np.concatenate(found["chances"].iloc[0])
+    first = np.argmax(rolling.known_by_then(table, stretches), axis=0)
+    return table.assign(known_from=first, **rates, **{found["candidate"].iloc[0]: believed})
+
+
 def sentence(found: pd.DataFrame, use: str) -> str:
-    """What lasts longest, for a reader."""
+    """Which way to take, for a reader."""
     if found.empty:
         return "Too few rows to say what lasts when nobody refits a model."
     best = found.iloc[0]
@@ -181,8 +204,8 @@ def sentence(found: pd.DataFrame, use: str) -> str:
     name = str(best["candidate"]).replace("_", " ")
     on = f"on {EVERY}" if best["columns"] == EVERY else NO_CLOCKS
     told = (
-        f"Frozen for long, no way ranks better for sure than {name} {on}: AUC {best['auc']:.3f} on "
-        f"average of the stretches, {best['worst_auc']:.3f} on the worst."
+        f"Frozen for long, {name} {on} is the simplest way that no other beats by more than the "
+        f"stretches differ: AUC {best['auc']:.3f} on average, {best['worst_auc']:.3f} on the worst."
     )
     then = (
         " It is what this application uses." if use == "frozen" else " For that, set use to frozen."

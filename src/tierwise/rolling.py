@@ -14,7 +14,7 @@ corrects level and slope as time goes on. The penalty is stiff, since a level th
 periods jumps: chances of one list can't be compared with those of the next then.
 
 A model that nobody will refit is judged as it will be used: fitted once, before the first period,
-and held for all of them. What periods learn later is kept from it, weights of the blend included.
+and held for all of them. What periods learn later is kept from it, settings and weights included.
 
 Where rows are in no order of time, folds stand in for periods. There is no past to be misled by
 then, so less is asked of a better setting, and the weights are nearly free.
@@ -105,13 +105,13 @@ def origin(
     rolled = Rolled(judged(outcome, periods), seconds=seconds)
     usable = known_by_then(rolled.table, periods)
     rolled.table["known_from"] = np.argmax(usable, axis=0)
+    learned = [np.zeros_like(mask) for mask in usable] if held else usable
     for name in tried:
-        best = pick(rolled, usable, name, [np.concatenate(c) for c in chances[name]], ordered)
+        best = pick(rolled, learned, name, [np.concatenate(c) for c in chances[name]], ordered)
         if name in searched:
             rolled.settings[name] = tried[name][best] or {}
     if BLEND in names:
-        nothing = [np.zeros_like(mask) for mask in usable]
-        blend(rolled, nothing if held else usable, ordered)
+        blend(rolled, learned, ordered)
     return rolled
 
 

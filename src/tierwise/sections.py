@@ -20,6 +20,12 @@ from tierwise.files import InputError
 from tierwise.leakage import GUARD, OPEN_GUARD
 
 TUNE_SHARE = JUDGE_SHARE = 0.20
+WON_LATELY = {
+    "words": "{share} of the last outcomes with this {column} were wins",
+    "missing": "no outcome known yet",
+    "label": "wins of alike cases lately",
+    "family": "time",
+}
 COMMENTS = {
     "leave_out": "column: why it must not be used, in a few words",
     "allow": "column: why the leak guard is wrong about it",
@@ -60,7 +66,7 @@ def defaults(features: dict[str, Any], rarer_count: int) -> dict[str, Any]:
             "rows_count": 10000,
             "refit_shares": [0.85, 0.90, 0.95, 1.00],
             "families": ["client profile", "effort", "value received", "time"],
-            "words": {},
+            "words": {"wins_share_of_{column}": dict(WON_LATELY)},
         },
         "watch_drift": {
             "block_count": 12,

@@ -23,7 +23,7 @@ class Choice:
     """A threshold and why it stands there.
 
     threshold: the lowest chance contacted; an array of shape (n,) where value or cost differ by
-    row. why: a clause for the page.
+    row, or lists have each their own. why: a clause for the page.
     """
 
     aim: str
@@ -250,7 +250,8 @@ def later(
 
     profit: the break-even chance, each row's own where value or cost is. f1, recall: each open
     list's own, from its chances alone, since one that was best on an old list is not where the
-    level has moved. lists: the list on which each row stands, shape (n,).
+    level has moved. lists: the list on which each row stands, shape (n,). Where rows come one by
+    one a list is complete at its end only; no outcome of it is used.
     """
     aim, money = chosen["aim"], (value_per_win_eur, cost_per_contact_eur)
     if aim == "profit" and chosen["threshold"] is not None:

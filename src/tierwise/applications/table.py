@@ -232,7 +232,17 @@ def dated(table: dict[str, Any]) -> list[str]:
 
 
 def around(features: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
-    """What the times are like at each row, see context.py, and for its values, value_rates.py."""
+    """What the times are like at each row, see context.py, and for its values, value_rates.py.
+
+    Raises InputError for a file that has a column of such a name.
+    """
+    taken = [name for name in features if name in context.NAMES] + value_rates.names(features)
+    if taken:
+        raise InputError(
+            f"The file has a column {taken[0]!r}, and {value_rates.PREFIX}... as well as "
+            f"{', '.join(context.NAMES)} are columns that tierwise adds. Give it another name, or "
+            "name it below leave_out in params.yaml."
+        )
     clock = examples["as_of"], examples["outcome_known_at"], examples["outcome"]
     return context.around(features, examples).join(value_rates.columns(features, *clock))
 
