@@ -71,6 +71,7 @@ def card_of(features):
         "calibration": "sigmoid",
         "output": {"score": "ranks", "chance": "is calibrated"},
         "threshold_chance": 0.1,
+        "contact": {"aim": "profit", "recall_share": 0.8},
         "tiers_by": tiers.RANKED,
         "tier_shares": SHARES,
         "tier_cuts_score": {},

@@ -49,6 +49,7 @@ def card_of(features, verdict="supported"):
         "model": None if verdict == "cannot rank" else "logistic_regression",
         "output": {"score": "ranks", "chance": "is calibrated"},
         "threshold_chance": 0.1,
+        "contact": {"aim": "profit", "recall_share": 0.8},
         "tiers_by": None,
         "tier_shares": {},
         "tier_cuts_score": {},

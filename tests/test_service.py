@@ -60,6 +60,7 @@ def card_of(features, way):
         "model": "any",
         "output": {"score": "ranks", "chance": "is calibrated"},
         "threshold_chance": 0.1,
+        "contact": {"aim": "profit", "recall_share": 0.8},
         "tiers_by": way,
         "tier_shares": SHARES if way else {},
         "tier_cuts_score": CUTS if way == tiers.FROZEN else {},
