@@ -5,7 +5,7 @@
     python benchmarks/ablation.py --protocol leads_clean,calls_roll --results /tmp/ablation
 
 The method is the blend that quality.py calls tierwise, with the same defaults everywhere. One
-thing at a time is taken away from it or added to it, on the same folds:
+thing at a time is taken away from it, on the same folds:
 """
 
 import argparse

@@ -36,10 +36,10 @@ VERDICTS = (
 HEAD = """# What each measure against drift gives
 
 Written by `python benchmarks/ablation.py`; ablation.json has all figures. Each row but the first is
-the whole method with one thing taken away or added. Gains are the whole method minus that row,
-with 95 % intervals over 1,000 paired draws: above 0 in AUC, and below 0 in log loss, the whole
-method is better. CPU s: processor time of all fits, with those on earlier rolls that settings and
-weights were chosen by.
+the whole method with one thing taken away. Gains are the whole method minus that row, with 95 %
+intervals over 1,000 paired draws: above 0 in AUC, and below 0 in log loss, the whole method is
+better. CPU s: processor time of all fits, with those on earlier rolls that settings and weights
+were chosen by.
 
 ![Gains by protocol](ablation.svg)
 """

@@ -36,6 +36,7 @@ sys.path.insert(0, str(HERE))
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+from learners.ours import corrected  # noqa: E402
 from sklearn.metrics import f1_score  # noqa: E402
 from story_report import FOREST, OURS, SHARES, TRUTH, write_report  # noqa: E402
 from story_world import APPLICATION, ROOT, Table, simulated  # noqa: E402
@@ -72,22 +73,10 @@ def believed(table: Table) -> dict[str, tuple[np.ndarray, float | None]]:
         unseen, score = rolled.table, models.chance(model, table.features[table.later])
         earlier = unseen[model_name].to_numpy()
         if name == OURS:
-            calibrator = calibrated(unseen, earlier, int(table.later.sum()))
+            calibrator = corrected(unseen, model_name, int(table.later.sum()))
             score, earlier = (calibration.apply(calibrator, z) for z in (score, earlier))
         found[name] = score, best_threshold(unseen["outcome"].to_numpy(), earlier)
     return found | {TRUTH: (table.chance[table.later], None)}
-
-
-def calibrated(unseen: pd.DataFrame, score: np.ndarray, later_count: int) -> calibration.Calibrator:
-    """The correction that the pipeline would choose on past periods for so many later rows."""
-    outcome, period, known_from = (
-        unseen[name].to_numpy() for name in ("outcome", "period", "known_from")
-    )
-    age = calibration.usual_age(later_count, period)
-    compared = calibration.compare(score, outcome, period, known_from, age_count=age)
-    asked = notebook.read_section(ROOT, APPLICATION, "select_threshold")
-    method = calibration.choose(compared, asked["tolerance_log_loss"])
-    return calibration.fit(method, score, outcome)
 
 
 def best_threshold(outcome: np.ndarray, chance: np.ndarray) -> float:
