@@ -331,6 +331,32 @@ def test_venn_abers_has_the_merged_chance_at_its_points_and_is_flat_beyond_them(
 # forward: what was known when
 
 
+def slow_wins(seed, count=6000):
+    """Wins end 45 days on and losses 15, after the level of the scores rose by one logit.
+
+    Positions in as-of order of rows known today, and in order of knowing; score, outcome, day.
+    """
+    random = np.random.default_rng(seed)
+    day = np.sort(random.uniform(0, 300, count))
+    z = random.normal(-1.5, 1, count)
+    won = random.random(count) < expit(z)
+    known_at = day + random.exponential(np.where(won, 45, 15))
+    known = np.flatnonzero(known_at < 300)
+    return known, known[np.argsort(known_at[known])], expit(z + 1), won.astype(float), expit(z)
+
+
+def test_sliding_takes_the_last_known_for_the_present_and_not_the_last_begun():
+    """Of deals begun lately those that ended are mostly losses, though as many win as ever."""
+    off = {"begun": [], "known": []}
+    for seed in range(6):
+        begun, known, score, won, true = slow_wins(seed)
+        for name, rows in (("begun", begun), ("known", known)):
+            line = calibration.fit("sliding", score[rows], won[rows])
+            off[name].append(calibration.apply(line, score).mean() - true.mean())
+    assert abs(np.mean(off["known"])) < 0.015
+    assert np.mean(off["begun"]) < -0.04
+
+
 def history(period_count=6, size=400, intercept=0.0, slope=1.0, lag=1, seed=0):
     """Scores, outcomes, periods and when outcomes were known, `lag` periods later."""
     score, won, _ = simulated(intercept, slope, period_count * size, seed)

@@ -89,6 +89,26 @@ def test_the_champion_is_recalibrated_on_the_last_outcomes_that_it_did_not_learn
         assert rows["recalibrated"].to_numpy() == pytest.approx(want)
 
 
+def test_corrections_take_the_outcomes_known_last_for_the_latest():
+    """Wins end 500 rows on and losses at once, so that of rows begun lately none known has won."""
+    features, outcome, examples = world()
+    late = examples["outcome_known_at"] + np.where(outcome == 1, 500, 0)
+    examples = examples.assign(outcome_known_at=late)
+    periods = by_period(examples, 10, 0.5)
+    early = np.arange(500, 1500)
+    unseen = pd.DataFrame(
+        {"row": early, "score": fit(features[:500], outcome[:500])(features)[early]}
+    )
+    given = {"recalibrate_rows": 200, "method": "sliding", "unseen": unseen}
+    champion = fit(features[:1000], outcome[:1000])
+    table = challengers.race(features, outcome, periods, fit, champion, np.arange(1000), **given)
+    off = table[["recalibrated", "refitted"]].mean() - table["outcome"].mean()
+    assert (off.abs() < 0.05).all()
+    known = [period.known[~np.isin(period.known, np.arange(1000))] for period in periods]
+    begun = np.mean([outcome[np.sort(rows)[-200:]].mean() for rows in known])
+    assert begun < table["outcome"].mean() - 0.15, "what the last begun would have told"
+
+
 def test_refits_are_corrected_by_what_earlier_ones_believed_of_rows_they_had_not_seen():
     """Log-odds of refits are twice too large; so were those of fits before the first block."""
     features, outcome, examples = world()

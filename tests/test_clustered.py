@@ -54,6 +54,22 @@ def test_share_of_nobody_and_of_everybody_has_wilsons_interval_of_customers():
     assert empty.count == 0
 
 
+def test_rows_of_one_customer_say_nothing_of_how_customers_differ():
+    cluster, inside = np.arange(60) // 20, np.arange(60) < 20
+    y = (np.arange(60) % 4 > 0).astype(float)
+    found = clustered.share(y, inside, cluster)
+    assert found.ends == pytest.approx(evaluation.wilson(0.75, 1, 0.9))
+    plain = clustered.mean(y, inside, cluster)
+    assert plain.value == 0.75
+    assert np.isnan(plain.ends).all()
+
+
+def test_a_perfect_order_of_few_is_not_sure_to_stay_perfect():
+    found = clustered.auc(np.array([1.0, 0, 0, 0]), np.arange(4)[::-1], np.arange(4))
+    assert found.value == 1
+    assert found.ends == pytest.approx(evaluation.wilson(1, 1, 0.9))
+
+
 def test_difference_of_a_figure_with_itself_is_sure_to_be_nothing():
     y, _, cluster = drawn(1)
     one = clustered.mean(y, np.ones(len(y), dtype=bool), cluster)
@@ -101,5 +117,9 @@ def test_what_tells_the_outcome_for_certain_is_refused():
     y, _, cluster = drawn(5)
     with pytest.raises(InputError, match="tells the outcome for certain"):
         clustered.logistic(np.column_stack([np.ones(len(y)), y]), y, cluster)
+    for double in (y * 0 + 2.0, np.arange(len(y)) % 7):
+        columns = np.column_stack([np.ones(len(y)), np.arange(len(y)) % 7, double])
+        with pytest.raises(InputError, match="say the same, or one holds a single value"):
+            clustered.logistic(columns, y, cluster)
     with pytest.raises(InputError, match="outcomes are alike"):
         clustered.logistic(np.ones((4, 1)), np.ones(4), np.arange(4))

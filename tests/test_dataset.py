@@ -85,6 +85,20 @@ def test_who_looks_after_a_row_is_handed_on_where_somebody_is_named(project):
     assert dataset.owners(loaded).tolist() == saved["owner_id"].tolist()
 
 
+def test_looks_at_one_case_are_drawn_together_where_nobody_is_named():
+    looks = rows().assign(entity_id=np.arange(100) // 4)
+    assert dataset.owners(looks).tolist() == (np.arange(100) // 4).tolist()
+    named = looks.assign(owner_id=np.arange(100) % 3)
+    assert set(dataset.owners(named)) == {"0", "1", "2"}
+
+
+def test_of_many_cases_each_is_drawn_whole_in_one_of_a_thousand_groups():
+    case = np.random.default_rng(0).integers(5_000, size=20_000)
+    found = dataset.owners(pd.DataFrame({"entity_id": case}))
+    assert len(set(found)) == 1000
+    assert pd.Series(found).groupby(case).nunique().eq(1).all()
+
+
 def test_without_owners_there_is_nobody_to_group_by():
     assert dataset.owners(rows()) is None
     assert dataset.owners(rows().assign(owner_id=None)) is None
@@ -100,6 +114,15 @@ def test_what_the_times_are_like_is_no_column_to_rank_by():
         with pytest.raises(InputError, match="No column is left that varies"):
             dataset.check(rows(), features)
     dataset.check(rows(), columns().assign(**times))
+
+
+def test_numbers_that_differ_by_next_to_nothing_are_left_out_with_the_way_out():
+    as_of = rows()["as_of"]
+    table = columns().assign(tiny=np.where(np.arange(100) % 2, 1e-9, 0), small=np.arange(100) / 1e6)
+    ready, left_out = dataset.ready(table, as_of)
+    assert left_out == {"tiny": dataset.LEFT_OUT["tiny"]}
+    assert "larger unit" in left_out["tiny"]
+    assert "small" in ready
 
 
 # what a candidate believed of rows that it had not seen
@@ -126,6 +149,18 @@ def test_unseen_rows_come_with_the_candidates_own_chances(project):
     assert tune["row"].tolist() == inside.tolist()
     assert tune["score"].tolist() == (inside / 100).tolist()
     assert tune.index.tolist() == list(range(len(inside)))
+
+
+def test_unseen_rows_come_as_their_outcomes_became_known_and_those_of_tune_in_time_order(project):
+    table, table_of_rows = rolled(project, 40), rows()
+    slow = table_of_rows.index % 2 == 0
+    late = table_of_rows["outcome_known_at"] + pd.Timedelta(days=15)
+    table_of_rows["outcome_known_at"] = table_of_rows["outcome_known_at"].where(~slow, late)
+    seen, tune = dataset.unseen("deals", table_of_rows, "naive_bayes")
+    assert sorted(seen["row"]) == table["row"].tolist() != seen["row"].tolist()
+    assert table_of_rows["outcome_known_at"].iloc[seen["row"]].is_monotonic_increasing
+    assert seen["score"].tolist() == (seen["row"] / 100).tolist()
+    assert tune["row"].is_monotonic_increasing
 
 
 @pytest.mark.parametrize(("judged", "only"), [(78, None), (40, 0.0), (40, 1.0)])

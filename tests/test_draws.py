@@ -55,6 +55,25 @@ def test_the_order_of_rows_changes_no_interval():
     np.testing.assert_allclose(before, after)
 
 
+@pytest.mark.parametrize("strays", [1, 10])
+def test_a_few_rows_of_a_second_owner_do_not_take_away_what_is_known(strays):
+    won, score, week, _ = rows(2000)
+    owner = np.zeros(2000)
+    owner[:strays] = 1 if strays > 1 else np.nan
+
+    def area(drawn):
+        return draws.auc(drawn, won, score)
+
+    found = draws.interval(draws.draw(week, owner), area)
+    assert found == draws.interval(draws.draw(week), area)
+
+
+def test_labels_of_one_size_are_as_many_as_there_are_and_a_stray_one_adds_little():
+    assert draws.effective(np.arange(12) % 4) == pytest.approx(4)
+    assert draws.effective(np.r_[np.zeros(99), 1]) == pytest.approx(1.02, abs=0.001)
+    assert draws.effective(np.array([])) == 0
+
+
 def test_rows_without_an_owner_share_one():
     owner = np.array(["x", None, "y", None], dtype=object)
     drawn = draws.draw(np.arange(4), owner)

@@ -266,6 +266,16 @@ def test_a_period_learns_from_known_outcomes_only_and_judges_from_its_start_on(
         assert (left_out["outcome_known_at"] >= period.start).all()
 
 
+@given(orders, delays, st.integers(1, 6))
+def test_a_period_has_its_known_rows_in_the_order_in_which_they_became_known(order, delay, count):
+    table = numbered(order, delay)
+    for period in try_periods(table, count, 0.4) or []:
+        when = table["outcome_known_at"].iloc[period.known]
+        assert when.is_monotonic_increasing
+        for _, alike in when.groupby(when):
+            assert alike.index.is_monotonic_increasing
+
+
 @given(orders, st.integers(1, 6))
 def test_judged_rows_form_one_stretch_up_to_the_last_row_each_judged_once(order, count):
     table = numbered(order)

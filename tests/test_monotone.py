@@ -45,6 +45,24 @@ def test_what_is_made_of_a_text_is_free_and_no_number_loses_its_direction_to_it(
         assert not any(signs[1:])
 
 
+@pytest.mark.parametrize("name", monotone.DIRECTED)
+def test_columns_that_say_nothing_yet_are_passed_over(name):
+    """A number that is constant so far, directed or not, and a text without a frequent value."""
+    random = np.random.default_rng(1)
+    features = pd.DataFrame({"still": np.ones(300), "x": random.normal(size=300)})
+    features = features.astype("float32").assign(code=random.integers(200, size=300).astype(str))
+    won = (random.random(300) < 0.4).astype(float)
+    directions = {"still": 1, "x": -1}
+    settings = monotone.directed(candidates.SEARCHED, directions, features)[name][0]
+    line = features.iloc[:50].assign(x=np.linspace(-2, 2, 50, dtype="float32"))
+    model, _ = models.fit(name, features, won, settings)
+    assert (np.diff(models.chance(model, line)) <= 1e-7).all()
+    alone = features[["still", "code"]].assign(kind=np.where(random.random(300) < 0.5, "a", "b"))
+    settings = monotone.directed(candidates.SEARCHED, {"still": 1}, alone)[name][0]
+    model, _ = models.fit(name, alone, won, settings)
+    assert np.isfinite(models.chance(model, alone)).all()
+
+
 def test_without_directions_the_settings_are_as_they_were():
     assert monotone.directed(candidates.SEARCHED, {}, FEATURES) == candidates.SEARCHED
 

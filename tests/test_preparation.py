@@ -40,6 +40,14 @@ def test_what_stands_for_rare_values_is_never_worth_a_coefficient():
     assert preparation.categories_of(table) == {"x": ["a"]}
 
 
+def test_values_that_no_bin_can_part_are_no_column_that_varies():
+    flag = np.arange(40) % 2
+    table = pd.DataFrame({"tiny": flag * 1e-9, "small": flag * 1e-6, "even": 3.0, "flag": flag > 0})
+    assert preparation.varying(table) == ["small", "flag"]
+    binned = preparation.pipeline(table, [("bins", preparation.binned())], LogisticRegression())
+    assert binned[:-1].transform(table).shape == (40, 4)
+
+
 def test_a_column_varies_when_missing_counts_as_a_value():
     table = pd.DataFrame({"a": [1.0, NAN], "b": [NAN, NAN], "c": [2.0, 2.0], "d": ["x", "y"]})
     assert preparation.varying(table) == ["a"]

@@ -435,6 +435,7 @@ def test_late_rows_count_more_in_the_blend(monkeypatch):
 @pytest.mark.parametrize("delay_periods", [0, 2])
 def test_the_blend_is_its_parts_added_with_weights_of_what_was_known(delay_periods):
     table, usable = judged(delay_periods=delay_periods, count=200)
+    table["known_from"] = np.argmax(usable, axis=0)
     tried = np.clip(guesses(table, 2, 3), 0.01, 0.99)
     rolled = Rolled(table.assign(**dict(zip(BLENDED, tried, strict=True))))
     rolled.seconds = dict.fromkeys(BLENDED, 1.5)
@@ -449,6 +450,25 @@ def test_the_blend_is_its_parts_added_with_weights_of_what_was_known(delay_perio
     intercept, weights = rolling.stack(z, won)
     np.testing.assert_allclose((rolled.intercept, *rolled.weights), (intercept, *weights))
     assert rolled.seconds[BLEND] == 3.0
+
+
+def test_weights_of_the_blend_count_those_outcomes_most_that_became_known_last():
+    """A third of the rows is known two periods late, and there the other part is right."""
+    table, usable = judged(period_count=6, count=3000)
+    late = np.arange(len(table)) % 3 == 0
+    usable = [mask & ~(late & (table["period"] > n - 3)) for n, mask in enumerate(usable[:-1])]
+    usable.append(np.ones(len(table), dtype=bool))
+    table["known_from"] = np.argmax(usable, axis=0)
+    tried = np.clip(guesses(table, 2, 3), 0.01, 0.99)
+    rolled = Rolled(table.assign(**dict(zip(BLENDED, tried, strict=True))))
+    rolled.seconds = dict.fromkeys(BLENDED, 1.5)
+    rolling.blend(rolled, usable)
+    order = np.lexsort((np.arange(len(table)), table["known_from"]))
+    z, won = logit(tried).T, table["outcome"].to_numpy()
+    found = (rolled.intercept, *rolled.weights)
+    intercept, weights = rolling.stack(z[order], won[order])
+    np.testing.assert_allclose(found, (intercept, *weights), rtol=1e-9)
+    assert not np.allclose(found[1:], rolling.stack(z, won)[1], rtol=1e-4)
 
 
 # the model of today

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import scored_project as sp
 from tierwise import calibration, card, export, files, models, scoring
 from tierwise.files import InputError
 
@@ -40,27 +41,9 @@ def session(trained):
 
 def card_of(features, verdict="supported"):
     """As much of a card as the checks need."""
-    return {
-        "application": "any",
-        "entity": "lead",
-        "simulated": True,
-        "verdict": verdict,
-        "sentence": "It was tried.",
-        "model": None if verdict == "cannot rank" else "logistic_regression",
-        "output": {"score": "ranks", "chance": "is calibrated"},
-        "threshold_chance": 0.1,
-        "contact": {"aim": "profit", "recall_share": 0.8},
-        "tiers_by": None,
-        "tier_shares": {},
-        "tier_cuts_score": {},
-        "tiers": [],
-        "columns": card.columns(features),
-        "never_use": [],
-        "learned_from": {"rows_count": 600, "first": "1", "last": "600"},
-        "judged_on": {"rows_count": 200, "first": "601", "last": "800"},
-        "data_version": "0123456789ab",
-        "code_version": "0.1.0",
-    }
+    model = None if verdict == "cannot rank" else "logistic_regression"
+    about = {"application": "any", "entity": "lead", "verdict": verdict, "model": model}
+    return sp.card_of(features) | about | {"tiers_by": None, "tier_shares": {}}
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import scored_project as sp
+
 pytest.importorskip("fastapi", reason="needs the extra hourly")
 pytest.importorskip("httpx", reason="needs the extra hourly")
 
@@ -51,27 +53,13 @@ def table(rows_count=500, seed=0):
 
 def card_of(features, way):
     """As much of a card as an export needs."""
-    return {
-        "application": "any",
-        "entity": "lead",
-        "simulated": True,
-        "verdict": "supported",
-        "sentence": "It was tried.",
-        "model": "any",
-        "output": {"score": "ranks", "chance": "is calibrated"},
-        "threshold_chance": 0.1,
-        "contact": {"aim": "profit", "recall_share": 0.8},
+    by_tier = {
         "tiers_by": way,
         "tier_shares": SHARES if way else {},
         "tier_cuts_score": CUTS if way == tiers.FROZEN else {},
-        "tiers": [],
-        "columns": card.columns(features),
-        "never_use": [],
-        "learned_from": {"rows_count": 500, "first": "1", "last": "500"},
-        "judged_on": {"rows_count": 200, "first": "501", "last": "700"},
-        "data_version": "0123456789ab",
-        "code_version": "0.1.0",
     }
+    about = {"application": "any", "entity": "lead", "model": "any"}
+    return sp.card_of(features) | about | by_tier
 
 
 def fitted(name, features, outcome):

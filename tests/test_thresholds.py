@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tierwise import thresholds
+from tierwise import contacts, thresholds
 from tierwise.files import InputError
 
 chances = st.lists(st.integers(1, 19).map(lambda v: v / 20), min_size=1, max_size=40).map(np.array)
@@ -133,7 +133,24 @@ def test_each_row_has_its_own_break_even_chance():
     np.testing.assert_allclose(thresholds.expected_profit(chance, value, cost), [-2, 16, -0.8])
 
 
-@pytest.mark.parametrize("wrong", [0.0, -3.0, np.nan, np.inf])
+def test_a_row_that_is_worth_nothing_is_never_worth_a_contact_and_stops_nobody():
+    value, chance = np.array([40.0, 0.0, 40.0]), np.array([0.5, 0.99, 0.05])
+    assert thresholds.break_even(value, 4.0).tolist() == [0.1, np.inf, 0.1]
+    for cost in (4.0, 0.0):
+        profit = thresholds.expected_profit(chance, value, cost)
+        choice = thresholds.choose("profit", chance, value, cost)
+        assert not contacts.wanted(choice, chance, profit)[1]
+    aims = thresholds.by_aim(chance, np.zeros(3), 4.0, 0.8)
+    assert aims["profit"] == 1.0
+
+
+@pytest.mark.parametrize(("value", "cost"), [(None, 4.0), (40.0, None), (0.0, 4.0), (40.0, -1.0)])
+def test_one_value_or_cost_that_is_missing_or_wrong_is_named(value, cost):
+    with pytest.raises(InputError, match=f"params.yaml gives {value} and {cost}"):
+        thresholds.break_even(value, cost)
+
+
+@pytest.mark.parametrize("wrong", [-3.0, np.nan, np.inf])
 def test_the_first_row_without_a_usable_value_is_named_with_the_way_out(wrong):
     with pytest.raises(
         InputError, match=f"2 rows break this, the first is row 1 with {wrong}"

@@ -9,7 +9,7 @@ from statsmodels.stats.contingency_tables import Table
 from statsmodels.stats.proportion import proportion_confint
 
 from tiered import NAMES, SHARES, judged
-from tierwise import draws, tiers
+from tierwise import draws, evaluation, tiers
 from tierwise.files import InputError
 
 scores = st.lists(st.integers(0, 12), min_size=1, max_size=60).map(lambda v: np.array(v) / 12)
@@ -286,6 +286,27 @@ def test_intervals_of_rates_widen_when_rows_of_a_week_share_their_luck():
     alone = tiers.conversion(won, tier, NAMES)["interval"].map(np.ptp)
     shared = tiers.conversion(won, tier, NAMES, draws.draw(week))["interval"].map(np.ptp)
     assert (shared > 1.5 * alone).all()
+
+
+def test_a_tier_whose_rows_lie_in_one_week_has_an_interval_as_wide_as_wilsons_at_least():
+    won, tier = np.zeros(200), np.full(200, "C", dtype=object)
+    tier[:6], tier[6:60], won[:3], won[6:20] = "A", "B", 1, 1
+    drawn = draws.draw(np.arange(200) // 10)
+    table = tiers.conversion(won, tier, NAMES, drawn)
+    low, high = table["interval"][0]
+    assert (low, high) == tuple(evaluation.wilson(3, 6))
+    for row in tiers.gaps(won, tier, NAMES, drawn).itertuples():
+        counts = [int((tier == name).sum()) for name in (row.better, row.worse)]
+        wins = [won[tier == name].sum() for name in (row.better, row.worse)]
+        least = evaluation.newcombe(tuple(wins), tuple(counts))
+        assert row.interval[0] <= least[0]
+        assert row.interval[1] >= least[1]
+
+
+def test_nothing_is_known_of_the_gap_to_an_empty_tier():
+    won, tier = np.array([1.0, 0, 1, 0]), np.array(["B", "B", "C", "C"], dtype=object)
+    gap = tiers.gaps(won, tier, NAMES, draws.draw(np.arange(4)))
+    assert gap["interval"][0] == [-1.0, 1.0]
 
 
 # both ways compared

@@ -53,6 +53,16 @@ def without_labels(past, **settings):
     return calibration.compare(*past, **settings).set_index("method").loc[unlabelled.EM]
 
 
+def test_a_fit_that_knew_no_win_or_nothing_else_gives_no_endless_shift():
+    score, won, period = np.full(200, 0.1), np.arange(200) % 2, np.arange(200) // 100
+    for learned in (0.0, 1.0):
+        chance, shares = unlabelled.forward_without_labels(
+            score, won, period, period + 1, np.full(200, learned)
+        )
+        assert 0 < chance[100:].min() <= chance[100:].max() < 1
+        assert np.isfinite(shares["guessed_share"]).all()
+
+
 def test_the_guard_holds_when_scores_drift_alone_and_the_guess_runs_away():
     """A column that is a clock lifts all scores, and no more is won than before."""
     past = moving(shift_of_scores=2.5, shift_of_share=0.0)

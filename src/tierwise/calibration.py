@@ -235,8 +235,8 @@ def usual_age(later_count: int, period: np.ndarray) -> int:
 
 def age_sentence(age_count: int) -> str:
     """What `usual_age` found, for a reader."""
-    old = f"{age_count} period{'s' * (age_count != 1)} old, as the exported one will be on average"
-    return f"Each correction is judged when {old} (or half of all periods, where that is less)."
+    old = f"{age_count} period{'s' * (age_count != 1)} old (at most half of all periods)"
+    return f"Each correction is judged when it is {old}: so old will be the exported one in use."
 
 
 def compare(

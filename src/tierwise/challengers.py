@@ -78,23 +78,25 @@ def race(
     them, `fit` on what was known when the first block began. It is recalibrated on outcomes that
     it did not learn from, and left as it is while fewer than 50 of these are known. method: the
     correction of calibration.py that each refit gets, fitted on what earlier fits had believed:
-    `unseen` (row, score; rows before the first block, in time order) and earlier blocks. Columns:
+    `unseen` (row, score; rows before the first block) and earlier blocks. Columns:
     row, period, outcome, frozen, recalibrated, refitted.
     """
     first = periods[0].known
     fitted = first if fitted is None or champion is None else fitted
     champion = champion or fit(features.iloc[first], outcome[first])
     frozen = champion(features)
-    believed = pd.Series(dtype=float) if unseen is None else unseen.set_index("row")["score"]
+    believed = pd.Series(dtype=float)
+    if unseen is not None:
+        believed = unseen.drop_duplicates("row", keep="last").set_index("row")["score"]
     tables = []
     for number, period in enumerate(periods):
         known, rows = period.known, period.rows
-        fresh = np.setdiff1d(known, fitted)[-recalibrate_rows:]
+        fresh = known[~np.isin(known, fitted)][-recalibrate_rows:]
         enough = len(fresh) >= RECALIBRATE_MIN_COUNT
         line = calibration.fit("sigmoid" if enough else "none", frozen[fresh], outcome[fresh])
         anew = fit(features.iloc[known], outcome[known])(features.iloc[rows])
-        past = believed[believed.index.isin(known)]
-        correction = calibration.fit(method, past.to_numpy(), outcome[past.index.to_numpy(int)])
+        judged = known[np.isin(known, believed.index)]
+        correction = calibration.fit(method, believed[judged].to_numpy(), outcome[judged])
         believed = pd.concat([believed, pd.Series(anew, index=rows)])
         found = {"row": rows, "period": number, "outcome": outcome[rows], "frozen": frozen[rows]}
         found["recalibrated"] = calibration.apply(line, frozen[rows]) if enough else frozen[rows]

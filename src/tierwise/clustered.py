@@ -55,7 +55,8 @@ def mean(
 ) -> Figure:
     """Mean of `values` over the rows `inside` (bool), shape (n,) each. NaN where there is none.
 
-    The interval is symmetric; of a share take `share`.
+    The interval is symmetric; of a share take `share`. It is NaN where all rows are of one
+    customer, who says nothing of how customers differ.
     """
     inside = np.asarray(inside, dtype="bool")
     count = int(inside.sum())
@@ -64,6 +65,8 @@ def mean(
     y = np.where(inside, np.asarray(values, dtype="float64"), 0.0)
     value = float(y.sum() / count)
     influence = np.where(inside, y - value, 0.0) / count
+    if len(np.unique(np.asarray(cluster)[inside])) < 2:
+        return Figure(value, np.nan, np.nan, count, influence)
     return symmetric(value, influence, cluster, count, level)
 
 
@@ -72,12 +75,13 @@ def share(
 ) -> Figure:
     """Share of `happened` among the rows `inside`, with an interval inside 0 to 1."""
     found = mean(np.asarray(happened, dtype="float64"), inside, cluster, level)
-    if 0 < found.value < 1:
+    customers = len(np.unique(np.asarray(cluster)[np.asarray(inside, dtype="bool")]))
+    if 0 < found.value < 1 and customers > 1:
         return on_log_odds(found, cluster, level)
     if not found.count:
         return found
-    # Nobody or everybody: there is no spread to see. Each customer counts once (Wilson 1927).
-    customers = len(np.unique(np.asarray(cluster)[np.asarray(inside, dtype="bool")]))
+    # One customer, nobody or everybody: there is no spread to see, and each customer counts once
+    # (Wilson 1927).
     low, high = evaluation.wilson(found.value * customers, customers, level)
     return Figure(found.value, low, high, found.count, found.influence)
 
@@ -105,12 +109,16 @@ def difference(one: Figure, other: Figure, cluster: np.ndarray, level: float = L
 
 
 def spread(influence: np.ndarray, cluster: np.ndarray) -> float:
-    """Standard error of a figure from the influence (n,) of its rows; NaN with one customer."""
+    """Standard error of a figure from the influence (n,) of its rows; NaN with one customer.
+
+    Customers whose rows have no influence don't count; without any influence it is 0.
+    """
     codes, names = pd.factorize(np.asarray(cluster))
-    if len(names) < 2:
+    count = int((np.bincount(codes, influence != 0) > 0).sum())
+    if len(names) < 2 or count == 1:
         return float("nan")
     sums = np.bincount(codes, influence)
-    return float(np.sqrt(len(names) / (len(names) - 1) * (sums @ sums)))
+    return float(np.sqrt(count / max(count - 1, 1) * (sums @ sums)))
 
 
 def auc(
@@ -132,7 +140,12 @@ def auc(
     below[~won] = 1 - (ranks[~won] - rankdata(np.asarray(score)[~won])) / wins
     influence = (below - value) / np.where(won, wins, losses)
     found = symmetric(value, influence, cluster, count, level)
-    return on_log_odds(found, cluster, level) if 0 < value < 1 else found
+    if 0 < value < 1:
+        return on_log_odds(found, cluster, level)
+    # All pairs alike: no spread to see, and each customer counts once (Wilson 1927).
+    customers = min(len(np.unique(np.asarray(cluster)[part])) for part in (won, ~won))
+    low, high = evaluation.wilson(value * customers, customers, level)
+    return Figure(value, low, high, count, influence)
 
 
 def logistic(rows: np.ndarray, outcome: np.ndarray, cluster: np.ndarray) -> Logistic:
@@ -156,6 +169,11 @@ def logistic(rows: np.ndarray, outcome: np.ndarray, cluster: np.ndarray) -> Logi
         raise InputError(
             f"After {STEPS_COUNT} steps the log odds still grow: some column tells the outcome for "
             "certain, or two say the same. Leave one out."
+        )
+    if np.linalg.matrix_rank(x) < x.shape[1]:
+        raise InputError(
+            f"The {x.shape[1]} columns say no more than {np.linalg.matrix_rank(x)} of them do: two "
+            "say the same, or one holds a single value. Leave one out."
         )
     chance = expit(x @ at)
     curve = (x * (chance * (1 - chance))[:, None]).T @ x

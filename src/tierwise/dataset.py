@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tierwise import context, files, preparation, stretches, value_rates
+from tierwise import context, files, preparation, row_weights, stretches, value_rates
 from tierwise import examples as ex
 from tierwise.files import InputError
 from tierwise.leakage import kind_of
@@ -17,11 +17,13 @@ MISSING = "(missing)"
 LEFT_OUT = {
     "empty": "holds no value",
     "constant": "holds one value only",
+    "tiny": f"all values lie within {preparation.LEAST_RANGE:.7f}: give them in a larger unit",
     "text": "nearly one value per row: nothing repeats that could be learned",
     "date": "a date, but the rows have no decision date to compare it with",
 }
 ROW_COLUMNS = ["entity_id", "as_of", "outcome", "outcome_known_at", "span"]
 OWNER = "owner_id"
+MOST_CASES = 1000  # drawn apart from each other
 
 
 def exclusions(examples: pd.DataFrame, excluded: dict[str, int]) -> pd.DataFrame:
@@ -67,6 +69,9 @@ def ready(
         kind = kind_of(columns[name], entity)
         if kind == "number":
             ready[name] = as_float32(columns[name])
+            if 0 < ready[name].max() - ready[name].min() <= preparation.LEAST_RANGE:
+                del ready[name]
+                left_out[name] = LEFT_OUT["tiny"]
         elif kind == "date" and ex.is_dated(as_of):
             ready[name] = ex.days_between(columns[name], as_of)
         elif kind == "category":
@@ -138,9 +143,11 @@ def unseen(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What a candidate believed of rows that its fit had not seen: all, and those of `tune` once.
 
-    Columns: row (position in examples), period, known_from (the first period that could know the
-    outcome), outcome, score, base_rate (the share of wins its fit knew). Raises InputError where
-    the span `tune` was never judged.
+    All come in the order in which their outcomes became known, for corrections that follow the
+    latest (see `row_weights.as_known`); those of `tune` in time order, by the last fit that judged
+    them. Columns: row (position in examples), period, known_from (the first period that could know
+    the outcome), outcome, score, base_rate (the share of wins its fit knew). Raises InputError
+    where the span `tune` was never judged.
     """
     rolled = files.read_parquet(files.models_path(application, "rolling.parquet"))
     rolled = rolled.rename(columns={candidate: "score"})
@@ -152,14 +159,21 @@ def unseen(
             f"{int(tune['outcome'].sum())} wins: cuts and threshold need wins and losses. Lower "
             "history_share or raise tune_share in params.yaml."
         )
-    return rolled, tune.drop_duplicates("row", keep="last", ignore_index=True)
+    known = row_weights.as_known(examples["outcome_known_at"].iloc[rolled["row"]])
+    return rolled.iloc[known], tune.drop_duplicates("row", keep="last", ignore_index=True)
 
 
 def owners(examples: pd.DataFrame) -> np.ndarray | None:
-    """Who looks after each row, None where nobody is named."""
-    if OWNER not in examples or examples[OWNER].isna().all():
-        return None
-    return examples[OWNER].astype("str").to_numpy()
+    """Who looks after each row, else its case where cases come several times, else None.
+
+    Looks at one case share its luck as rows of one owner do. Where there are more than 1,000
+    cases, each thousandth shares a label: whole cases are drawn together then, which leaves the
+    spread of a figure as it is and a draw short.
+    """
+    if OWNER in examples and examples[OWNER].notna().any():
+        return examples[OWNER].astype("str").to_numpy()
+    case = pd.factorize(examples["entity_id"])[0]
+    return case % MOST_CASES if len(np.unique(case)) < len(case) else None
 
 
 def save_metrics(

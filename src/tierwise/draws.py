@@ -19,6 +19,7 @@ from tierwise.candidates import SEED
 from tierwise.evaluation import BOOTSTRAP_COUNT, CONFIDENCE, corrected, student
 
 CHUNK_CELLS = 1_000_000  # draws times rows held at once, 8 MB
+LEAST_OWNERS = 2.0  # with fewer nobody can say how owners differ
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,21 @@ def draw(
 ) -> Draws:
     """Draws of the weeks and, where rows have owners, of the owners: the same ones every time.
 
-    weeks, owners: a label per row, shape (n,). Rows without an owner share the owner "none".
+    weeks, owners: a label per row, shape (n,). Rows without an owner share the owner "none". Where
+    nearly all rows have the same owner (see `effective`), owners are not drawn: the one stray row
+    of a second owner would be taken for half of what is known about owners.
     """
-    nobody = np.zeros(len(weeks)) if owners is None else owners
     week, week_count = drawn(weeks, count, seed=SEED)
-    owner, owner_count = drawn(nobody, count, seed=SEED + 1)
+    if owners is None or effective(owners) < LEAST_OWNERS:
+        owners = np.zeros(len(weeks))
+    owner, owner_count = drawn(owners, count, seed=SEED + 1)
     return Draws(week, owner, week_count, owner_count)
+
+
+def effective(labels: np.ndarray) -> float:
+    """How many labels of equal size say as much: 1 / sum of squared shares of the rows (Kish)."""
+    shares = pd.Series(labels).value_counts(normalize=True, dropna=False).to_numpy()
+    return float(1 / (shares @ shares)) if len(shares) else 0.0
 
 
 def drawn(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

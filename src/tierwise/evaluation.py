@@ -76,6 +76,25 @@ def wilson(wins: float, count: float, confidence: float = 0.95) -> list[float]:
     return [max(0.0, float(middle - half)), min(1.0, float(middle + half))]
 
 
+def newcombe(wins: tuple[float, float], counts: tuple[int, int]) -> list[float]:
+    """[low, high] for one share minus another from their Wilson intervals, [-1, 1] without rows.
+
+    Newcombe 1998 (Statistics in Medicine 17), method 10, for independent rows.
+    """
+    if not all(counts):
+        return [-1.0, 1.0]
+    one, other = (won / count for won, count in zip(wins, counts, strict=True))
+    ends, others = (wilson(won, count) for won, count in zip(wins, counts, strict=True))
+    down = np.hypot(one - ends[0], others[1] - other)
+    up = np.hypot(ends[1] - one, other - others[0])
+    return [max(-1.0, float(one - other - down)), min(1.0, float(one - other + up))]
+
+
+def wider(one: list[float], other: list[float]) -> list[float]:
+    """The interval that holds both."""
+    return [min(one[0], other[0]), max(one[1], other[1])]
+
+
 def calibration_error(outcome: np.ndarray, chance: np.ndarray) -> float:
     """Expected calibration error over ten bins of equal count, in [0, 1].
 

@@ -1,6 +1,5 @@
-"""Rows to learn from and to be judged on, cut by time. The only module that compares dates.
-
-(Events are cut in `kernel`, which does nothing else and sees numbers only.)
+"""Rows to learn from and to be judged on, cut by time. The only module that compares dates
+(events are cut in `kernel`, which does nothing else and sees numbers only).
 
 One example is one (entity, as-of time). Three times matter:
 
@@ -15,8 +14,7 @@ Worked example, outcome known one day after the call, judged span from 1 June:
     31 May      1 June           none: on the morning of 1 June nobody knew how it ended
     1 June      2 June           judge
 
-A file with no dates has row numbers (or any running number) in place of times; all
-comparisons stay the same.
+A file with no dates has row numbers (or any running number) in place of times, compared alike.
 """
 
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from tierwise.files import InputError
+from tierwise.row_weights import as_known
 
 SPANS = ("learn", "tune", "judge")
 LIST_MIN_COUNT = 10
@@ -151,7 +150,7 @@ def spans(examples: pd.DataFrame, tune_share: float, judge_share: float) -> pd.S
 
 @dataclass(frozen=True)
 class Period:
-    """One turn of the rolling origin: fit on `known`, judge on `rows` (positions, ascending)."""
+    """One turn: fit on `known` (in the order of knowing), judge on `rows` (ascending positions)."""
 
     start: Any
     known: np.ndarray
@@ -174,6 +173,7 @@ def by_period(examples: pd.DataFrame, period_count: int, history_share: float) -
         if end is not None:
             inside &= examples["as_of"] < end
         known = np.flatnonzero(known_before(examples, start))
+        known = as_known(examples["outcome_known_at"], known)
         if len(known):
             periods.append(Period(start, known, np.flatnonzero(inside)))
     if not periods:

@@ -18,7 +18,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from tierwise import candidates, context, models, monotone, rolling, value_rates
+from tierwise import candidates, context, models, monotone, rolling, row_weights, value_rates
 from tierwise import examples as ex
 from tierwise.candidates import BLEND, BLENDED, Searched
 from tierwise.examples import Period
@@ -56,6 +56,7 @@ def windows(examples: pd.DataFrame) -> list[Period]:
     for start in dict.fromkeys(starts):
         later = np.flatnonzero(examples["as_of"] >= start)[: int(STRETCH_SHARE * count)]
         known = np.flatnonzero(ex.known_before(examples, start))
+        known = row_weights.as_known(examples["outcome_known_at"], known)
         if len(known) and len(later):
             found.append(Period(start, known, later))
     return found
@@ -104,14 +105,14 @@ def search(
     }
     chances |= blends(chances)
     order = [(name, title) for title in tables(features, flagged) for name in (*LASTING, BLEND)]
-    rows = [way(*key, chances[key], outcome, stretches) for key in order if stretches]
+    areas = {key: areas_of(chances[key], outcome, stretches) for key in order if stretches}
+    rows = [way(*key, chances[key], area) for key, area in areas.items()]
     found = pd.DataFrame(rows, columns=["candidate", "columns", "auc", "worst_auc", "chances"])
-    return taken_first(found, outcome, stretches)
+    return taken_first(found, np.array(list(areas.values())))
 
 
-def taken_first(found: pd.DataFrame, outcome: np.ndarray, stretches: list[Period]) -> pd.DataFrame:
-    """The way to take, then all others by auc. found: from the simplest way up."""
-    areas = np.array([areas_of(chances, outcome, stretches) for chances in found["chances"]])
+def taken_first(found: pd.DataFrame, areas: np.ndarray) -> pd.DataFrame:
+    """The way to take, then all others by auc. found, areas: from the simplest way up."""
     ranked = found.sort_values("auc", ascending=False, kind="stable")
     taken = found.index[[simplest_unbeaten(areas)] if len(found) else []]
     return pd.concat([found.loc[taken], ranked.drop(taken)], ignore_index=True)
@@ -148,11 +149,8 @@ def blends(
     return found
 
 
-def way(
-    name: str, title: str, chances: list[np.ndarray], outcome: np.ndarray, stretches: list[Period]
-) -> dict[str, Any]:
-    """One row of `search`."""
-    areas = areas_of(chances, outcome, stretches)
+def way(name: str, title: str, chances: list[np.ndarray], areas: list[float]) -> dict[str, Any]:
+    """One row of `search`. chances, areas: of each stretch."""
     figures = {"auc": float(np.mean(areas)), "worst_auc": min(areas)}
     return {"candidate": name, "columns": title, **figures, "chances": chances}
 
@@ -204,8 +202,9 @@ def sentence(found: pd.DataFrame, use: str) -> str:
     name = str(best["candidate"]).replace("_", " ")
     on = f"on {EVERY}" if best["columns"] == EVERY else NO_CLOCKS
     told = (
-        f"Frozen for long, {name} {on} is the simplest way that no other beats by more than the "
-        f"stretches differ: AUC {best['auc']:.3f} on average, {best['worst_auc']:.3f} on the worst."
+        f"Frozen for long, {name} {on} ranks later rows with an AUC of {best['auc']:.3f} on "
+        f"average, {best['worst_auc']:.3f} on the worst stretch; it is the simplest way that no "
+        "other beats by more than stretches differ."
     )
     then = (
         " It is what this application uses." if use == "frozen" else " For that, set use to frozen."

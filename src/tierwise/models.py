@@ -46,8 +46,8 @@ def fit(
 ) -> tuple[Model, float]:
     """A fitted candidate of one part and the processor seconds its fit took.
 
-    known: positions of the rows to learn from, ascending, all by default. features: in time order,
-    the latest row last, since some candidates let late rows count more:
+    known: positions of the rows to learn from in the order in which their outcomes became known
+    (see `row_weights.as_known`), all by default, since some candidates let late rows count more:
     `half_life_count` in settings says how many rows back a row counts half. `arrivals` lets a
     candidate see how many arrive that would not, `value_rates` how often its values were won. With
     one class only, or columns that never vary, there is nothing to rank by: every candidate falls

@@ -36,10 +36,16 @@ def directed(
 
 
 def hold(part: Pipeline, directions: dict[str, int]) -> None:
-    """Tell the trees of an unfitted part, numbers first, then all that is made of texts."""
-    first, *others = part.named_steps["columns"].transformers_
-    made = sum(len(step.get_feature_names_out()) for _, step, _ in others)
-    signs = [*(directions.get(name, 0) for name in first[2]), *[0] * made]
+    """Tell the trees of an unfitted part: a sign per column they get, 0 for what texts became.
+
+    A column that does not vary among the rows of the fit reaches no tree.
+    """
+    signs: list[int] = []
+    for name, step, columns in part.named_steps["columns"].transformers_:
+        if name == "numbers":
+            signs += [directions.get(column, 0) for column in columns]
+        elif step != "drop":
+            signs += [0] * len(step.get_feature_names_out())
     model = part.named_steps["model"]
     name = "monotonic_cst" if "monotonic_cst" in model.get_params() else "monotone_constraints"
     model.set_params(**{name: signs if name == "monotonic_cst" else tuple(signs)})

@@ -26,6 +26,8 @@ def reliability(curves: dict[str, pd.DataFrame], chance: np.ndarray) -> Figure:
     curves: name -> `reliability.with_bands`, at most two; the band is that of the last one, and
     chance, shape (n,), what it was made of. Chances beyond the right edge stand in the last bar.
     """
+    if not len(chance):
+        return nothing_judged()
     figure, (axes, below) = plt.subplots(
         2, 1, sharex=True, figsize=(WIDTH, 5.8), height_ratios=[4, 1]
     )
@@ -54,6 +56,14 @@ def reliability(curves: dict[str, pd.DataFrame], chance: np.ndarray) -> Figure:
     below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     below.grid(axis="x", visible=False)
     return finish(figure)
+
+
+def nothing_judged() -> Figure:
+    """A line in place of a picture of no rows."""
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.8))
+    axes.set_axis_off()
+    axes.text(0, 0.5, "No row had an earlier period to learn a correction from.", va="center")
+    return figure
 
 
 def segments(table: pd.DataFrame) -> Figure:

@@ -27,6 +27,7 @@ RARE = "(rare)"  # never a value worth a coefficient: a caller has no such value
 BIN_COUNT = 10
 # Nine between ten bins, up to ten frequent values and missing with two each, both ends.
 EDGES_MAX_COUNT = 33
+LEAST_RANGE = 1e-7  # scikit-learn takes edges that lie closer than 1e-8 for one
 # Below every float32 a table will hold and still exact in float32: missing becomes the lowest bin.
 MISSING_NUMBER = np.float32(-(2.0**100))
 
@@ -136,8 +137,15 @@ def bin_rows(features: pd.DataFrame) -> pd.DataFrame:
 
 
 def varying(features: pd.DataFrame) -> list[str]:
-    """Number columns with at least two different values (missing counts as one)."""
-    return [c for c in numbers_of(features) if features[c].nunique(dropna=False) > 1]
+    """Number columns with two values or more that bins can part (missing counts as one)."""
+    return [c for c in numbers_of(features) if is_varying(features[c])]
+
+
+def is_varying(column: pd.Series) -> bool:
+    gaps = column.isna()
+    if gaps.any():
+        return not gaps.all()
+    return len(column) > 0 and float(column.max()) - float(column.min()) > LEAST_RANGE
 
 
 def scaled() -> Pipeline:

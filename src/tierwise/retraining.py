@@ -21,6 +21,7 @@ from tierwise.draws import Draws, interval
 from tierwise.evaluation import CHANCE_FLOOR
 from tierwise.files import InputError
 from tierwise.promises_kept import drawn
+from tierwise.row_weights import as_known
 
 OUTCOMES_MIN_COUNT = 500
 WINS_MIN_COUNT = 30
@@ -42,8 +43,9 @@ def contest(
     champion: its chance of each row, shape (n,). fit: of `challengers.recipe`; it learns from
     outcomes that were known before learned_until. Ascending by scored_at.
     """
-    known = ex.known_before(examples, learned_until).to_numpy()
-    challenger = fit(features[known], examples["outcome"].to_numpy()[known])
+    known = np.flatnonzero(ex.known_before(examples, learned_until))
+    known = as_known(examples["outcome_known_at"], known)
+    challenger = fit(features.iloc[known], examples["outcome"].to_numpy()[known])
     rows = examples.assign(champion=champion).rename(columns={"entity_id": "deal_id"})
     rows = rows[~ex.known_before(rows, learned_until, "as_of")].drop_duplicates("deal_id")
     rows = rows.rename(columns={"as_of": "scored_at"})

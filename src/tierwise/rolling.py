@@ -224,21 +224,26 @@ def blend(rolled: Rolled, usable: list[np.ndarray], ordered: bool = True) -> Non
     table = rolled.table
     z = np.column_stack([models.log_odds(table[name].to_numpy()) for name in BLENDED])
     outcome, period = table["outcome"].to_numpy(), table["period"].to_numpy()
+    late_last = np.argsort(table["known_from"].to_numpy(), kind="stable")
+
+    def learned(mask: np.ndarray) -> tuple[float, tuple[float, ...]]:
+        rows = late_last[mask[late_last]]
+        return stack(z[rows], outcome[rows], ordered)
+
     found = np.empty(len(table))
     for number in np.unique(period):
-        before, now = usable[number], period == number
-        intercept, weights = stack(z[before], outcome[before], ordered)
+        intercept, weights = learned(usable[number])
+        now = period == number
         found[now] = models.blended(z[now], weights, intercept)
     table[BLEND] = found
-    today = usable[-1]
-    rolled.intercept, rolled.weights = stack(z[today], outcome[today], ordered)
+    rolled.intercept, rolled.weights = learned(usable[-1])
     rolled.seconds[BLEND] = sum(rolled.seconds[name] for name in BLENDED)
 
 
 def stack(
     z: np.ndarray, outcome: np.ndarray, ordered: bool = True
 ) -> tuple[float, tuple[float, ...]]:
-    """Intercept and weights of a blend. z: log-odds of its parts, in time order.
+    """Intercept and weights of a blend. z: log-odds of its parts, outcomes known last at the end.
 
     Minimises the weighted log loss + penalty * distance² / 2 to (0, START). Without rows that is
     where it stays.
@@ -268,7 +273,9 @@ def fit(
     blended: dict[str, Any],
     cluster: Path | None = None,
 ) -> Model:
-    """The candidate fitted on all these rows, in time order, as the past periods chose it.
+    """The candidate fitted on all these rows as the past periods chose it.
+
+    Rows in the order in which their outcomes became known, for those that let late rows count more.
 
     settings, blended: `settings` and `of_today()` of a Rolled, or the same from its metrics file.
     cluster: as in models.fit.

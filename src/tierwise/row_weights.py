@@ -1,8 +1,21 @@
-"""How much each row counts in a fit, and which rows take part where there are millions."""
+"""In which order rows teach, how much each counts, and which take part where there are millions."""
 
 import numpy as np
+import pandas as pd
 
 MOST_ROWS = 500_000  # more of them move no figure that anyone reads, and fill the memory
+
+
+def as_known(known_at: pd.Series, rows: np.ndarray | None = None) -> np.ndarray:
+    """Positions `rows`, by default all, in the order of knowing; ties as given.
+
+    known_at: when the outcome of each row became known, shape (n,). Of rows begun lately only those
+    that ended quickly are known, which win more, or less, than others. By the time of knowing,
+    quick and slow ends come in the numbers in which they happen.
+    """
+    rows = np.arange(len(known_at)) if rows is None else rows
+    times = known_at.iloc[rows].reset_index(drop=True)
+    return rows[times.sort_values(kind="stable").index.to_numpy()]
 
 
 def recency(count: int, half_life_count: float | None, floor: float) -> np.ndarray:

@@ -83,10 +83,12 @@ def typical(money: Money) -> float:
 def break_even(value_per_win_eur: Money, cost_per_contact_eur: Money) -> Money:
     """The chance at which a contact pays for itself: cost / value. Elkan 2001 (IJCAI).
 
-    One number, or shape (n,) where value or cost has it.
+    One number, or shape (n,) where value or cost has it: inf for a row that is worth nothing.
     """
-    value, cost = np.broadcast_arrays(value_per_win_eur, cost_per_contact_eur)
-    wrong = np.flatnonzero(~((value > 0) & (cost >= 0) & np.isfinite(value) & np.isfinite(cost)))
+    given = (value_per_win_eur, cost_per_contact_eur)
+    value, cost = np.broadcast_arrays(*(np.nan if one is None else one for one in given))
+    least = value >= 0 if value.ndim else value > 0
+    wrong = np.flatnonzero(~(least & (cost >= 0) & np.isfinite(value) & np.isfinite(cost)))
     if len(wrong) and not value.ndim:
         raise InputError(
             "value_per_win_eur must be above 0 and cost_per_contact_eur at least 0; params.yaml "
@@ -95,11 +97,11 @@ def break_even(value_per_win_eur: Money, cost_per_contact_eur: Money) -> Money:
     if len(wrong):
         first = wrong[0]
         raise InputError(
-            "value_per_win_eur must be above 0 and cost_per_contact_eur at least 0 in every row; "
+            "value_per_win_eur and cost_per_contact_eur must be 0 or more in every row; "
             f"{len(wrong)} rows break this, the first is row {first} with {value[first]} and "
             f"{cost[first]}. Fill them, say with the median of the deals won, or leave them out."
         )
-    found = cost / value
+    found = np.divide(cost, value, out=np.full(value.shape, np.inf), where=value > 0)
     return found if found.ndim else float(found)
 
 
@@ -224,10 +226,10 @@ def choose(
 def by_aim(
     chance: np.ndarray, value_per_win_eur: Money, cost_per_contact_eur: Money, recall_share: float
 ) -> dict[str, float]:
-    """Where each aim puts the threshold; the middle one of the rows where they have their own."""
+    """Where each aim puts the threshold, at most 1; the middle one where rows have their own."""
     money = (value_per_win_eur, cost_per_contact_eur)
     found = {aim: choose(aim, chance, *money, recall_share).threshold for aim in AIMS}
-    return {aim: float(np.median(least)) for aim, least in found.items()}
+    return {aim: min(float(np.median(least)), 1.0) for aim, least in found.items()}
 
 
 def later_money(chosen: dict[str, Any], features: pd.DataFrame) -> list[Money]:

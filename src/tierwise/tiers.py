@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from tierwise import draws as drawing
 from tierwise.draws import Draws, interval
-from tierwise.evaluation import wilson
+from tierwise.evaluation import newcombe, wider, wilson
 from tierwise.files import InputError
 
 FROZEN, RANKED = "frozen cuts", "rank within the list"
@@ -111,17 +111,22 @@ def conversion(
 
 
 def rate_interval(outcome: np.ndarray, inside: np.ndarray, draws: Draws | None) -> list[float]:
-    """95 % interval of the share of wins among the rows inside."""
+    """95 % interval of the share of wins among the rows inside, never less wide than Wilson's.
+
+    Few weeks can look alike by luck, and the rows of a single one show no spread at all.
+    """
     count, wins = int(inside.sum()), int(outcome[inside].sum())
+    alone = wilson(wins, count)
     if draws is None or wins in (0, count):
-        return wilson(wins, count)
-    return interval(draws, lambda drawn: drawn.mean(outcome, inside))
+        return alone
+    return wider(alone, interval(draws, lambda drawn: drawn.mean(outcome, inside)))
 
 
 def gaps(outcome: np.ndarray, tier: np.ndarray, names: list[str], draws: Draws) -> pd.DataFrame:
     """Rate of each tier minus the next one's: better, worse, gap, interval.
 
-    The gap is 0 where one of the two has no rows.
+    The interval is never less wide than Newcombe's for independent rows. The gap is 0 and the
+    interval everything where one of the two has no rows.
     """
     rows = []
     for better, worse in itertools.pairwise(names):
@@ -131,7 +136,9 @@ def gaps(outcome: np.ndarray, tier: np.ndarray, names: list[str], draws: Draws) 
             return np.nan_to_num(drawn.mean(outcome, high) - drawn.mean(outcome, low))
 
         seen = float(gap(draws.as_seen())[0])
-        ends = interval(draws, gap, lowest=-1.0)
+        counts = int(high.sum()), int(low.sum())
+        alone = newcombe((outcome[high].sum(), outcome[low].sum()), counts)
+        ends = wider(alone, interval(draws, gap, lowest=-1.0))
         rows.append({"better": better, "worse": worse, "gap": seen, "interval": ends})
     return pd.DataFrame(rows, columns=["better", "worse", "gap", "interval"])
 

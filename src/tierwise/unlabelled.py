@@ -63,7 +63,7 @@ def forward_without_labels(
             continue
         learned = share_of_wins(outcome[usable])
         if learned_share is not None:
-            learned = float(np.mean(learned_share[now]))
+            learned = float(np.clip(np.mean(learned_share[now]), CHANCE_FLOOR, 1 - CHANCE_FLOOR))
         guessed = share_without_labels(score[now], learned)
         shift = float(logit(guessed) - logit(learned))
         chance[now] = expit(log_odds(score[now]) + shift)

@@ -23,7 +23,7 @@ from scipy.stats import norm
 from tierwise.draws import CONFIDENCE
 from tierwise.evaluation import wilson
 from tierwise.files import InputError
-from tierwise.promises import POWER
+from tierwise.power import POWER
 
 AIM = 1.15
 HELD_OUT = "holdout"
