@@ -63,6 +63,10 @@ def dropped(names: tuple[str, ...], features: pd.DataFrame, protocol: Protocol) 
     return features.drop(columns=list(names), errors="ignore")
 
 
+def without_context(features: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    return features.drop(columns=list(context.NAMES), errors="ignore")
+
+
 def without_times(features: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
     names = [*context.NAMES, *value_rates.names(features)]
     return features.drop(columns=names, errors="ignore")
@@ -99,7 +103,7 @@ def first_stop(searched: Searched) -> Searched:
 VARIANTS: dict[str, Variant] = {
     WHOLE: Variant("nothing"),
     "without_recency": Variant("recency weights", searched=without_half_life),
-    "without_context": Variant("context columns", without_times),
+    "without_context": Variant("context columns", without_context),
     "without_arrivals": Variant("arrivals", partial(dropped, context.ARRIVALS)),
     "without_levels": Variant("recent rates", partial(dropped, context.LEVELS)),
     "linear_only": Variant("trees", chances_of=LINEAR),
@@ -210,7 +214,7 @@ def turns(protocol: Protocol, has_past: bool) -> list[tuple[list[ex.Period], int
     Before them come earlier rolls, where the rows have a clock; where they have none, folds of the
     known rows stand in, one rolling origin per fold of the protocol.
     """
-    judged = [ex.Period(None, *fold) for fold in protocol.folds]
+    judged = [ours.period(protocol, *fold) for fold in protocol.folds]
     if protocol.as_of is not None:
         past = ours.warm_up(protocol) if has_past else []
         return [(past + judged, len(judged))]

@@ -45,6 +45,7 @@ from tierwise.files import InputError, plain  # noqa: E402
 
 DIGITS = 5
 NOT_ASKED = "not run on this protocol so far"
+TOO_SHORT = "the last 30 % are fewer than 500 rows: a single fit, which the protocol time has"
 EMPTY = dict.fromkeys(
     [
         *MEASURES,
@@ -182,13 +183,28 @@ def run_data(data: str, table: Table | str, given: argparse.Namespace) -> None:
     """All chosen protocols of a table, or the reason for which there is none."""
     plans = plans_of(data)
     chosen = {n: p for n, p in plans.items() if not given.protocol or n in given.protocol}
+    if not chosen:
+        raise InputError(
+            f"--protocol {given.protocol[0]!r} is none of {data}: there is {', '.join(plans)}"
+        )
     for name, plan in chosen.items():
         if isinstance(table, str):
-            rows = [row_of(data, name, model, table) for model in given.models]
-            print(f"{name:20} left out: {table}", flush=True)
-            write_report(in_order(merged(read(given.results), rows)), given.results)
+            nothing(data, name, table, given)
+        elif name not in PLANS and is_rolled_once(plan.build(name, table)):
+            nothing(data, name, TOO_SHORT, given)
         else:
             run_protocol(name, plan, table, given)
+
+
+def is_rolled_once(protocol: Protocol) -> bool:
+    """Would refits every so many rows be a single one, as on the protocol `time`?"""
+    return protocol.name.endswith("_roll500") and len(protocol.folds) < 2
+
+
+def nothing(data: str, name: str, reason: str, given: argparse.Namespace) -> None:
+    rows = [row_of(data, name, model, reason) for model in given.models]
+    print(f"{name:20} left out: {reason}", flush=True)
+    write_report(in_order(merged(read(given.results), rows)), given.results)
 
 
 def table_of(data: str, given: argparse.Namespace) -> tuple[str, Table | str]:
@@ -197,6 +213,10 @@ def table_of(data: str, given: argparse.Namespace) -> tuple[str, Table | str]:
         if not given.outcome:
             raise InputError(f"{data} needs --outcome COLUMN, the column that says how it ended.")
         name = Path(data).name.split(".")[0]
+        if name in TABLES:
+            raise InputError(
+                f"{data} would take the place of our own data set {name!r}: give it another name."
+            )
         return name, adopted(
             Answers(Path(data), name, given.outcome, given.id, given.time, won=given.won)
         )

@@ -49,6 +49,7 @@ from tierwise import (  # noqa: E402
     models,
     notebook,
     rolling,
+    row_weights,
     thresholds,
     tiers,
 )
@@ -63,14 +64,17 @@ DIGITS = 5
 def believed(table: Table) -> dict[str, tuple[np.ndarray, float | None]]:
     """Model -> chances of the later rows, and the threshold that earlier rows chose for F1."""
     features, outcome = table.features[table.early], table.outcome(table.early)
-    periods = ex.by_period(
-        table.examples[table.early].reset_index(drop=True), PERIOD_COUNT, HISTORY_SHARE
-    )
+    examples = table.examples[table.early].reset_index(drop=True)
+    periods = ex.by_period(examples, PERIOD_COUNT, HISTORY_SHARE)
+    late_last = row_weights.as_known(examples["outcome_known_at"])
     rolled = rolling.origin(features, outcome, periods, ["random_forest", candidates.BLEND])
     found = {}
     for name, model_name in ((FOREST, "random_forest"), (OURS, candidates.BLEND)):
-        model = rolling.fit(model_name, features, outcome, rolled.settings, rolled.of_today())
-        unseen, score = rolled.table, models.chance(model, table.features[table.later])
+        known = features.iloc[late_last], outcome[late_last]
+        model = rolling.fit(model_name, *known, rolled.settings, rolled.of_today())
+        order = row_weights.as_known(examples["outcome_known_at"].iloc[rolled.table["row"]])
+        unseen = rolled.table.iloc[order]
+        score = models.chance(model, table.features[table.later])
         earlier = unseen[model_name].to_numpy()
         if name == OURS:
             calibrator = corrected(unseen, model_name, int(table.later.sum()))

@@ -23,7 +23,7 @@ import quality_protocols as protocols  # noqa: E402
 import quality_report as report  # noqa: E402
 import quality_splits as splits  # noqa: E402
 import quality_versus as versus  # noqa: E402
-from learners import LEARNERS, REFERENCE  # noqa: E402
+from learners import LEARNERS, REFERENCE, ours  # noqa: E402
 from learners.interface import fit_predict  # noqa: E402
 from learners.naive_bayes_tables import fit as fit_tables  # noqa: E402
 from learners.recent_rate import fit as fit_rate  # noqa: E402
@@ -232,6 +232,19 @@ def test_predictions_can_be_scored_again_to_the_same_figures(tmp_path):
     assert (row["fit_cpu_s"], row["predict_cpu_s"]) == (1.5, 0.25)
 
 
+def test_ties_of_a_corrected_chance_are_broken_by_the_score_also_on_disk(tmp_path):
+    protocol, store = TIMED[2], Store(tmp_path)
+    score = np.random.default_rng(4).permutation(len(protocol.judged)) / len(protocol.judged)
+    chance = np.round(score, 1)
+    broken = ours.ties_broken(chance, score)
+    np.testing.assert_allclose(broken, chance, atol=1e-5)
+    assert broken.min() >= 0
+    assert broken.max() <= 1
+    store.write(protocol, "tierwise", Prediction(broken, 1.5, 0.0))
+    found = store.read(protocol, "tierwise").chances
+    np.testing.assert_array_equal(np.argsort(found), np.argsort(score))
+
+
 def test_predictions_of_other_rows_are_not_taken(tmp_path):
     store = Store(tmp_path)
     store.write(TIMED[2], "recent_rate", Prediction(judged_chances(TIMED[2]), 1, 1))
@@ -363,6 +376,31 @@ def test_a_file_of_ones_own_is_compared_from_end_to_end(tmp_path, monkeypatch):
     benchmark(monkeypatch, *one, "--models", "tierwise")
     (again,) = (row for row in report.read(tmp_path / "r") if row["model"] == "tierwise")
     assert again["versus_best_peer"] == found["tierwise"]["versus_best_peer"]
+
+
+def test_a_file_too_short_for_refits_is_left_out_of_them_with_the_reason(tmp_path, monkeypatch):
+    path = tmp_path / "short.csv"
+    made = table()
+    made.columns.assign(won=made.outcome).to_csv(path, index=False)
+    options = ["--data", path, "--outcome", "won", "--models", "recent_rate"]
+    folders = ["--results", tmp_path / "r", "--predictions", tmp_path / "p"]
+    benchmark(monkeypatch, *options, *folders)
+    found = {
+        row["protocol"]: row for row in report.read(tmp_path / "r") if row["model"] == "recent_rate"
+    }
+    assert list(found) == ["short_rand", "short_roll500", "short_time"]
+    assert found["short_roll500"]["left_out"] == quality.TOO_SHORT
+    assert found["short_time"]["auc"] == 0.5
+    with pytest.raises(SystemExit, match="'roll500' is none of short: there is short_rand"):
+        benchmark(monkeypatch, *options, *folders, "--protocol", "roll500")
+
+
+def test_a_file_never_takes_the_place_of_our_own_data(tmp_path, monkeypatch):
+    path = tmp_path / "bank.csv"
+    path.write_text("x,won\n1,1\n2,0\n")
+    with pytest.raises(SystemExit, match="our own data set 'bank': give it another name"):
+        benchmark(monkeypatch, "--data", path, "--outcome", "won", "--results", tmp_path / "r")
+    assert not (tmp_path / "r").exists()
 
 
 def test_a_comparison_with_peers_that_are_gone_stays_while_our_figures_do():

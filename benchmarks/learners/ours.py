@@ -11,15 +11,27 @@ import os
 import numpy as np
 import pandas as pd
 from quality_protocols import Protocol
+from scipy.stats import rankdata
 
 from learners.interface import Answer, cpu_s
-from tierwise import calibration, candidates, clocks, context, frozen, models, rolling, value_rates
+from tierwise import (
+    calibration,
+    candidates,
+    clocks,
+    context,
+    frozen,
+    models,
+    rolling,
+    row_weights,
+    value_rates,
+)
 from tierwise import examples as ex
 
 WARM_UP_ROWS, WARM_UP_ROLLS = 6000, 8  # at least so many before the first judged one
 LEAST_SHARE = 0.30  # of the rows come before the first roll
 FOLD_COUNT = 5
 CRM = "world"  # rows of CRM tables are scored every hour, without rates of values
+TIE_CHANCE = 1e-5  # small beside any chance, large beside what nine digits on disk tell apart
 PERIOD_COUNT, HISTORY_SHARE, TOLERANCE_LOG_LOSS = 8, 0.40, 0.001  # the defaults of params.yaml
 
 
@@ -34,10 +46,17 @@ def forecast(protocol: Protocol) -> Answer:
     if len(protocol.folds) == 1:
         chances = lasting(protocol, features, outcome)
         return Answer(chances, cpu_s() - started, 0.0)
-    periods = warm_up(protocol) + [ex.Period(None, *fold) for fold in protocol.folds]
+    periods = warm_up(protocol) + [period(protocol, *fold) for fold in protocol.folds]
     table = rolling.origin(features, outcome, periods, [candidates.BLEND]).table
     judged = table[table["period"] >= len(periods) - len(protocol.folds)]
     return Answer(judged[candidates.BLEND].to_numpy(), cpu_s() - started, 0.0)
+
+
+def period(protocol: Protocol, known: np.ndarray, rows: np.ndarray) -> ex.Period:
+    """With the known rows in the order in which their outcomes became known, where there is one."""
+    if protocol.known_at is None:
+        return ex.Period(None, known, rows)
+    return ex.Period(None, row_weights.as_known(pd.Series(protocol.known_at), known), rows)
 
 
 def with_context(protocol: Protocol) -> pd.DataFrame:
@@ -61,7 +80,8 @@ def warm_up(protocol: Protocol) -> list[ex.Period]:
     rolls = []
     for start in starts:
         known = ex.known_before(pd.DataFrame({"outcome_known_at": known_at}), as_of[start])
-        rolls.append(ex.Period(None, np.flatnonzero(known), np.arange(start, start + length)))
+        rows = np.arange(start, start + length)
+        rolls.append(period(protocol, np.flatnonzero(known), rows))
     return rolls
 
 
@@ -78,10 +98,24 @@ def lasting(protocol: Protocol, features: pd.DataFrame, outcome: np.ndarray) -> 
     names, table = frozen.applied("frozen", candidates.names([], table), table, found, flagged)
     periods = ex.by_period(past, PERIOD_COUNT, HISTORY_SHARE)
     rolled = rolling.origin(table, won, periods, names, frozen.searched("frozen"), held=True)
-    model = rolling.fit(names[-1], table, won, rolled.settings, rolled.of_today())
+    late_last = row_weights.as_known(past["outcome_known_at"])
+    learned = table.iloc[late_last], won[late_last]
+    model = rolling.fit(names[-1], *learned, rolled.settings, rolled.of_today())
     unseen = frozen.unseen("frozen", rolled, found, won, stretches)
+    unseen = unseen.iloc[row_weights.as_known(past["outcome_known_at"].iloc[unseen["row"]])]
     calibrator = corrected(unseen, names[-1], len(rows))
-    return calibration.apply(calibrator, models.chance(model, features.iloc[rows]))
+    score = models.chance(model, features.iloc[rows])
+    return ties_broken(calibration.apply(calibrator, score), score)
+
+
+def ties_broken(chance: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Chances of equal size in the order of their scores, by less than 0.00001.
+
+    Lists are in the order of the score. A correction in steps gives many rows one chance, and who
+    ranks by that alone would judge an order that nobody gets to see.
+    """
+    share = rankdata(score) / len(score)
+    return np.clip(chance, 0, 1 - TIE_CHANCE) + TIE_CHANCE * share
 
 
 def corrected(table: pd.DataFrame, name: str, later_count: int) -> calibration.Calibrator:
