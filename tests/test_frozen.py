@@ -66,7 +66,7 @@ def searched():
 
 def only(name, title, **more):
     """A search whose best way is this one."""
-    way = {"candidate": name, "columns": title, "auc": 0.71, "worst_auc": 0.62}
+    way = {"candidate": name, "columns": title, "auc": 0.71, "worst_auc": 0.62, "chances": [0, 1]}
     return pd.DataFrame([way | more])
 
 
@@ -397,6 +397,12 @@ def test_the_sentence_names_the_way_its_figures_and_what_follows(title, use):
         "0.620 on the worst stretch; it is the simplest way that no other beats by more than "
         f"stretches differ. {then}"
     )
+
+
+def test_where_there_was_one_stretch_the_sentence_claims_no_comparison():
+    told = frozen.sentence(only("naive_bayes", EVERY, chances=[0]), "refitted")
+    assert "AUC of 0.710. Taken for being the simplest" in told
+    assert "worst" not in told
 
 
 def test_who_refits_tries_what_he_always_tries():

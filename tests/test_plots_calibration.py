@@ -1,5 +1,6 @@
 """Figures of chances show every bin and segment, and mark what luck does not explain."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +21,15 @@ def judged():
 
 def legend(figure):
     return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def test_where_nothing_was_judged_a_line_stands_in_place_of_the_picture():
+    nothing = np.array([])
+    bands, shown = reliability.before_and_after(nothing, nothing, nothing, "none")
+    figure = plots_calibration.reliability(bands, shown)
+    (text,) = figure.axes[0].texts
+    assert "No row had an earlier period" in text.get_text()
+    assert not plt.get_fignums()
 
 
 def test_the_histogram_counts_every_chance_even_beyond_the_edge(judged):

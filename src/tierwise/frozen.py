@@ -201,11 +201,12 @@ def sentence(found: pd.DataFrame, use: str) -> str:
         return "Frozen for long, no way ranks later rows better than a coin."
     name = str(best["candidate"]).replace("_", " ")
     on = f"on {EVERY}" if best["columns"] == EVERY else NO_CLOCKS
-    told = (
-        f"Frozen for long, {name} {on} ranks later rows with an AUC of {best['auc']:.3f} on "
-        f"average, {best['worst_auc']:.3f} on the worst stretch; it is the simplest way that no "
-        "other beats by more than stretches differ."
-    )
+    told = f"Frozen for long, {name} {on} ranks later rows with an AUC of {best['auc']:.3f}"
+    if len(best["chances"]) > 1:
+        told += f" on average, {best['worst_auc']:.3f} on the worst stretch; it is the simplest way"
+        told += " that no other beats by more than stretches differ."
+    else:
+        told += ". Taken for being the simplest: one stretch does not tell how stretches differ."
     then = (
         " It is what this application uses." if use == "frozen" else " For that, set use to frozen."
     )

@@ -63,7 +63,7 @@ def nothing_judged() -> Figure:
     figure, axes = plt.subplots(figsize=(WIDTH, 0.8))
     axes.set_axis_off()
     axes.text(0, 0.5, "No row had an earlier period to learn a correction from.", va="center")
-    return figure
+    return finish(figure)
 
 
 def segments(table: pd.DataFrame) -> Figure:
