@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import Table
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from tiered import NAMES, SHARES, judged
 from tierwise import draws, evaluation, tiers
@@ -301,6 +301,14 @@ def test_a_tier_whose_rows_lie_in_one_week_has_an_interval_as_wide_as_wilsons_at
         least = evaluation.newcombe(tuple(wins), tuple(counts))
         assert row.interval[0] <= least[0]
         assert row.interval[1] >= least[1]
+
+
+@pytest.mark.parametrize(
+    ("wins", "counts"), [((3, 14), (6, 54)), ((0, 5), (9, 40)), ((4, 35), (4, 67))]
+)
+def test_the_interval_of_independent_rows_is_that_of_newcombe(wins, counts):
+    theirs = confint_proportions_2indep(wins[0], counts[0], wins[1], counts[1], method="newcomb")
+    np.testing.assert_allclose(evaluation.newcombe(wins, counts), theirs, atol=1e-9)
 
 
 def test_nothing_is_known_of_the_gap_to_an_empty_tier():
