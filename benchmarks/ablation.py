@@ -11,6 +11,7 @@ thing at a time is taken away from it, on the same folds:
 import argparse
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from ablation_report import merged, read, write_report  # noqa: E402
-from ablation_variants import VARIANTS, WHOLE, Found, ablated  # noqa: E402
+from ablation_variants import VARIANTS, WHOLE, Found, ablated, reasons  # noqa: E402
 from quality import DIGITS, chosen, table_of  # noqa: E402
 from quality_data import PLANS  # noqa: E402
 from quality_measures import measures  # noqa: E402
+from quality_predictions import Prediction, Store  # noqa: E402
 from quality_protocols import Protocol  # noqa: E402
 from quality_report import Row  # noqa: E402
 from quality_versus import COMPARED, versus_best_peer  # noqa: E402
@@ -38,7 +40,8 @@ EPILOG = """
 Gains are the whole method minus the variant: above 0 in AUC, and below 0 in log loss, the whole
 method is better. Public tables are looked for in the folder named by TIERWISE_REAL_DATA; what is
 missing is left out with its reason. ablation.json, ablation.md, ablation.svg and ablation.png are
-written after each protocol, beside the protocols that are there. See benchmarks/README.md.
+written after each protocol, beside the protocols that are there; chances of every judged row go to
+benchmarks/predictions, and --measure-again takes them from there. See benchmarks/README.md.
 """
 
 
@@ -68,11 +71,35 @@ def gains(protocol: Protocol, whole: Found, found: Found) -> Row:
     }
 
 
-def run_protocol(protocol: Protocol) -> list[Row]:
+def answers(protocol: Protocol, given: argparse.Namespace) -> Iterator[tuple[str, Found | str]]:
+    """Each variant with its chances or why there are none, from a run of it or from the disk."""
+    store = Store(given.predictions / "ablation")
+    if given.measure_again:
+        yield from stored(protocol, store)
+        return
+    for variant, found in ablated(protocol):
+        if not isinstance(found, str):
+            store.write(protocol, variant, Prediction(found.chances, found.cpu_s, 0.0))
+        yield variant, found
+
+
+def stored(protocol: Protocol, store: Store) -> Iterator[tuple[str, Found | str]]:
+    """As `ablated`, from the disk. Raises InputError where a variant was not run."""
+    for variant, why in reasons(protocol).items():
+        kept = None if why else store.read(protocol, variant)
+        if not why and kept is None:
+            raise InputError(
+                f"{store.folder / protocol.name} has no chances of {variant} on these rows: "
+                "run without --measure-again"
+            )
+        yield variant, Found(kept.chances, kept.fit_cpu_s) if kept else why
+
+
+def run_protocol(protocol: Protocol, given: argparse.Namespace) -> list[Row]:
     """A row per variant, told as soon as it is there."""
     rows: list[Row] = []
     whole: Found | None = None
-    for variant, found in ablated(protocol):
+    for variant, found in answers(protocol, given):
         if isinstance(found, str):
             rows.append(row_of(protocol.data, protocol.name, variant, found))
         else:
@@ -98,7 +125,7 @@ def rows_of(name: str, given: argparse.Namespace) -> list[Row]:
     protocol = plan.build(name, table)
     if protocol.as_of is not None and len(protocol.folds) == 1:
         return nothing(plan.data, name, FROZEN)
-    return run_protocol(protocol)
+    return run_protocol(protocol, given)
 
 
 def nothing(data: str, protocol: str, reason: str) -> list[Row]:
@@ -125,6 +152,12 @@ def parser() -> argparse.ArgumentParser:
     default = ", ".join([*DRIFTING, *WITHOUT_TIME])
     options.add_argument(
         "--protocol", action="append", default=[], help=f"any of quality.py; default: {default}"
+    )
+    options.add_argument(
+        "--measure-again", action="store_true", help="chances from the disk, no model is run"
+    )
+    options.add_argument(
+        "--predictions", type=Path, default=HERE / "predictions", help="where chances go"
     )
     options.add_argument("--results", type=Path, default=HERE / "results", help="where results go")
     return options

@@ -137,13 +137,29 @@ class Recipe(NamedTuple):
 
 def ablated(protocol: Protocol) -> Iterator[tuple[str, Found | str]]:
     """Each variant with its chances, or with the reason for which there are none; whole first."""
+    recipes, runs = recipes_of(protocol), dict[str, Run]()
+    for name, why in reasons(protocol).items():
+        yield name, why or found(VARIANTS[name], protocol, recipes[name], runs)
+
+
+def recipes_of(protocol: Protocol) -> dict[str, Recipe]:
+    """What each variant runs on; the whole first."""
     features = protocol.columns if protocol.as_of is None else ours.with_context(protocol)
     whole = Recipe(features, searched_by_us(protocol, features), candidates.BLEND)
-    runs: dict[str, Run] = {}
-    for name, variant in VARIANTS.items():
-        own = recipe_of(variant, protocol, whole)
-        is_new = name == WHOLE or own.key != whole.key or variant.chances_of != candidates.BLEND
-        yield name, found(variant, protocol, own, runs) if is_new else why_not(protocol, variant)
+    return {name: recipe_of(variant, protocol, whole) for name, variant in VARIANTS.items()}
+
+
+def reasons(protocol: Protocol) -> dict[str, str]:
+    """Per variant why it is the whole method again on this protocol; "" where it is not."""
+    recipes = recipes_of(protocol)
+    return {
+        name: why_not(protocol, variant)
+        if name != WHOLE
+        and recipes[name].key == recipes[WHOLE].key
+        and variant.chances_of == candidates.BLEND
+        else ""
+        for name, variant in VARIANTS.items()
+    }
 
 
 def searched_by_us(protocol: Protocol, features: pd.DataFrame) -> Searched:

@@ -27,7 +27,6 @@ from learners import LEARNERS, OURS  # noqa: E402
 from quality_data import (  # noqa: E402
     PLANS,
     TABLES,
-    Plan,
     adopted,
     application,
     judged_counts,
@@ -52,7 +51,7 @@ EMPTY = dict.fromkeys(
         *("fit_cpu_s", "predict_cpu_s", "fit_cpu_ratio", "fits_count", "rows_count", "wins_count"),
         "versus_best_peer",
     ]
-)
+) | {"way": ""}
 
 
 def row_of(data: str, protocol: str, model: str, left_out: str = "", **figures: Any) -> Row:
@@ -70,6 +69,7 @@ def judged(protocol: Protocol, model: str, found: Prediction) -> Row:
         **measures(protocol, found.chances),
         fit_cpu_s=found.fit_cpu_s,
         predict_cpu_s=None if model == OURS else found.predict_cpu_s,  # ours is part of its fits
+        way=found.way,
         fits_count=len(protocol.folds),
         rows_count=rows_count,
         wins_count=wins_count,
@@ -153,8 +153,7 @@ def still_true(row: Row, before: list[Row]) -> dict[str, Any] | None:
     return None
 
 
-def run_protocol(name: str, plan: Plan, table: Table, given: argparse.Namespace) -> None:
-    protocol = plan.build(name, table)
+def run_protocol(protocol: Protocol, given: argparse.Namespace) -> None:
     store = Store(given.predictions)
     with tempfile.TemporaryDirectory(prefix="quality.") as folder:
         quality_protocols.save(protocol, Path(folder))
@@ -190,10 +189,12 @@ def run_data(data: str, table: Table | str, given: argparse.Namespace) -> None:
     for name, plan in chosen.items():
         if isinstance(table, str):
             nothing(data, name, table, given)
-        elif name not in PLANS and is_rolled_once(plan.build(name, table)):
+            continue
+        protocol = plan.build(name, table)
+        if name not in PLANS and is_rolled_once(protocol):
             nothing(data, name, TOO_SHORT, given)
         else:
-            run_protocol(name, plan, table, given)
+            run_protocol(protocol, given)
 
 
 def is_rolled_once(protocol: Protocol) -> bool:

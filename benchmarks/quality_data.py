@@ -120,12 +120,17 @@ def world() -> Table:
 
 
 def dated(name: str, columns: pd.DataFrame, examples: pd.DataFrame) -> Table:
-    """examples: as_of (ascending), outcome, outcome_known_at. Row numbers need no clock."""
+    """examples: entity_id, as_of (ascending), outcome, outcome_known_at.
+
+    Row numbers need no clock.
+    """
     outcome = examples["outcome"].to_numpy(dtype=int)
+    ids = examples["entity_id"]
+    cases = ids.to_numpy() if ids.duplicated().any() else None
     if not ex.is_dated(examples["as_of"]):
-        return Table(name, columns, outcome)
+        return Table(name, columns, outcome, cases=cases)
     clocks = (examples[c].to_numpy("datetime64[us]") for c in ("as_of", "outcome_known_at"))
-    return Table(name, columns, outcome, *clocks)
+    return Table(name, columns, outcome, *clocks, cases=cases)
 
 
 def application(name: str) -> Table:

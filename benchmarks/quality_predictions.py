@@ -1,7 +1,7 @@
 """Held-out chances on disk, so that anyone can score them again.
 
     predictions/PROTOCOL/MODEL.csv    row_id,p   position in the protocol's table, chance of a win
-    predictions/PROTOCOL/MODEL.json   fit_cpu_s, predict_cpu_s, fingerprint of rows and folds
+    predictions/PROTOCOL/MODEL.json   fit_cpu_s, predict_cpu_s, way, fingerprint of rows and folds
 
 A learner runs as a process of its own. What it answers is written, read back and only then
 measured: the figures are those of the files.
@@ -28,11 +28,12 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Prediction:
-    """chances in the order of protocol.judged; CPU seconds over all folds."""
+    """chances in the order of protocol.judged; CPU seconds over all folds; way: see Answer."""
 
     chances: np.ndarray
     fit_cpu_s: float
     predict_cpu_s: float
+    way: str = ""
 
 
 class Store:
@@ -48,6 +49,7 @@ class Store:
             table.to_csv(partial, index=False, float_format="%.9g", lineterminator="\n")
         about: dict[str, str | float] = {"fingerprint": protocol.fingerprint}
         about |= {"fit_cpu_s": found.fit_cpu_s, "predict_cpu_s": found.predict_cpu_s}
+        about |= {"way": found.way}
         write_text(path.with_suffix(".json"), json.dumps(about, indent=1) + "\n")
 
     def read(self, protocol: Protocol, model: str) -> Prediction | None:
@@ -59,7 +61,8 @@ class Store:
         if about["fingerprint"] != protocol.fingerprint:
             return None
         chances = pd.read_csv(path).set_index("row_id")["p"].loc[protocol.judged].to_numpy()
-        return Prediction(chances, about["fit_cpu_s"], about["predict_cpu_s"])
+        seconds = about["fit_cpu_s"], about["predict_cpu_s"]
+        return Prediction(chances, *seconds, about.get("way", ""))
 
 
 def run(name: str, folder: Path, limit_s: float) -> tuple[Prediction | None, str]:
@@ -88,7 +91,7 @@ def run(name: str, folder: Path, limit_s: float) -> tuple[Prediction | None, str
         return None, lines[-1]
     with np.load(folder / f"{name}.npz") as found:
         seconds = float(found["fit_cpu_s"]), float(found["predict_cpu_s"])
-        return Prediction(found["chances"], *seconds), ""
+        return Prediction(found["chances"], *seconds, str(found["way"])), ""
 
 
 def command_of(learner: Learner) -> list[str]:

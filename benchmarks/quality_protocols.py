@@ -36,6 +36,7 @@ class Protocol:
     """columns: float numbers with NaN, text categories with "(missing)"; outcome: 0 or 1.
 
     days: a running number of the day, where rows are in order and the file tells days apart.
+    cases: what each row is a look at; None where every row is a case of its own.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Protocol:
     folds: list[Fold]
     blocks: list[np.ndarray]
     days: np.ndarray | None = None
+    cases: np.ndarray | None = None
 
     @property
     def judged(self) -> np.ndarray:

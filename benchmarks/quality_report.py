@@ -32,7 +32,12 @@ MARKED = (
     *("f1", "f1_so_far"),
 )
 NAMES = {"auc": "AUC", "auc_in_block": "AUC in block", "log_loss": "log loss"}
-RESAMPLED = {"blocks": "blocks of rows", "rows": "rows"}
+RESAMPLED = {
+    "cases": "all looks at a case together",
+    "blocks": "work lists",
+    "stretches": "stretches of the lists",
+    "rows": "rows",
+}
 HEAD = """# Quality of learners, side by side
 
 Written by `python benchmarks/quality.py`; quality.json has all figures, and quality_measures.py
@@ -115,6 +120,8 @@ def section(rows: list[Row]) -> list[str]:
     for row in shown:
         if row["versus_best_peer"]:
             lines += [*comparison(row["versus_best_peer"]), ""]
+        if row["way"]:
+            lines += [f"- {spoken(row['model'])} took {row['way']}.", ""]
     left_out = sorted((row for row in rows if row["left_out"]), key=lambda row: row["left_out"])
     for reason, group in itertools.groupby(left_out, key=lambda row: row["left_out"]):
         lines.append(f"- Left out: {', '.join(spoken(row['model']) for row in group)}: {reason}.")
@@ -168,7 +175,7 @@ def comparison(versus: Row) -> list[str]:
             f"- {name}: tierwise is {described(found['word'])} {spoken(found['peer'])}, "
             f"{found['delta']:+.4f} ({low:+.4f} to {high:+.4f})."
         )
-    drawn = RESAMPLED[versus["resampled"]]
+    drawn = f"{versus['groups_count']:,} {RESAMPLED[versus['resampled']]}"
     count = versus["peers_count"]
     return [
         *lines,

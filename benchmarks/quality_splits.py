@@ -25,8 +25,8 @@ class Table:
     """A data set, its rows in order of time if it has one.
 
     as_of, known_at: dates; None where the order of the rows stands for time. days: running number
-    of the day. official: mask of
-    the rows that the publisher of the data set aside for judging.
+    of the day. official: mask of the rows that the publisher of the data set aside for judging.
+    cases: what each row is a look at, None where each is a case of its own.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Table:
     known_at: np.ndarray | None = None
     official: np.ndarray | None = None
     days: np.ndarray | None = None
+    cases: np.ndarray | None = None
 
 
 def shuffled(name: str, table: Table, folds: list[Fold]) -> Protocol:
@@ -43,7 +44,8 @@ def shuffled(name: str, table: Table, folds: list[Fold]) -> Protocol:
     random = np.random.default_rng(SEED)
     folds = [Fold(random.permutation(fold.known), fold.rows) for fold in folds]
     everything = np.concatenate([fold.rows for fold in folds])
-    return Protocol(name, table.name, table.columns, table.outcome, None, None, folds, [everything])
+    given = (table.columns, table.outcome, None, None, folds, [everything])
+    return Protocol(name, table.name, *given, cases=table.cases)
 
 
 def random_split(name: str, table: Table) -> Protocol:
@@ -121,5 +123,5 @@ def timed(
         for fold in folds
         for at in range(0, len(fold.rows), block_rows)
     ]
-    given = (table.columns, table.outcome, as_of, known_at, folds, blocks, table.days)
+    given = (table.columns, table.outcome, as_of, known_at, folds, blocks, table.days, table.cases)
     return Protocol(name, table.name, *given)

@@ -283,11 +283,18 @@ def test_a_protocol_is_replaced_as_a_whole_but_not_by_a_table_that_is_missing():
 # the command line
 
 
-def benchmark(monkeypatch, *options):
-    """As from the command line, without public tables."""
+@pytest.fixture
+def benchmark(monkeypatch, tmp_path_factory):
+    """The benchmark as from the command line, without public tables."""
+    kept = str(tmp_path_factory.mktemp("predictions"))
     monkeypatch.setenv(quality_data.FOLDER_VARIABLE, "")
-    monkeypatch.setattr(sys, "argv", ["ablation.py", *map(str, options)])
-    ablation.main()
+
+    def run(*options):
+        told = ["ablation.py", "--predictions", kept, *map(str, options)]
+        monkeypatch.setattr(sys, "argv", told)
+        ablation.main()
+
+    return run
 
 
 @pytest.fixture
@@ -298,10 +305,10 @@ def _made(monkeypatch):
 
 
 @pytest.mark.usefixtures("_made")
-def test_from_end_to_end_protocol_by_protocol(tmp_path, monkeypatch, capsys):
-    benchmark(monkeypatch, "--protocol", "made_roll", "--results", tmp_path)
+def test_from_end_to_end_protocol_by_protocol(tmp_path, monkeypatch, benchmark, capsys):
+    benchmark("--protocol", "made_roll", "--results", tmp_path)
     first, count = report.read(tmp_path), len(variants.VARIANTS)
-    benchmark(monkeypatch, "--protocol", "bank_rand", "--results", tmp_path)
+    benchmark("--protocol", "bank_rand", "--results", tmp_path)
     rows = report.read(tmp_path)
     assert rows[-count:] == first, "what was there stays"
     assert [one["variant"] for one in rows] == 2 * list(variants.VARIANTS)
@@ -319,6 +326,18 @@ def test_from_end_to_end_protocol_by_protocol(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert said.count("made_roll ") == count
     assert "bank_rand            left out:" in said
+    monkeypatch.setattr(ablation, "ablated", None)
+    benchmark("--protocol", "made_roll", "--results", tmp_path / "again", "--measure-again")
+    again = report.read(tmp_path / "again")
+    for one, other in zip(again, first, strict=True):
+        assert one == {name: pytest.approx(value, abs=2e-5) for name, value in other.items()}
+
+
+@pytest.mark.usefixtures("_made")
+def test_what_was_never_run_cannot_be_measured_again(tmp_path, benchmark):
+    with pytest.raises(SystemExit, match="run without --measure-again"):
+        benchmark("--protocol", "made_roll", "--results", tmp_path, "--measure-again")
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.usefixtures("_made")
@@ -328,7 +347,7 @@ def test_a_frozen_fit_is_left_out(monkeypatch):
     assert {one["left_out"] for one in found} == {ablation.FROZEN}
 
 
-def test_a_stop_leaves_the_protocols_before_it(tmp_path, monkeypatch):
+def test_a_stop_leaves_the_protocols_before_it(tmp_path, monkeypatch, benchmark):
     def rows_of(name, _):
         if name == "leads_clean":
             raise KeyboardInterrupt
@@ -337,13 +356,13 @@ def test_a_stop_leaves_the_protocols_before_it(tmp_path, monkeypatch):
     monkeypatch.setattr(ablation, "rows_of", rows_of)
     monkeypatch.setattr(report, "draw", lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
-        benchmark(monkeypatch, "--protocol", "bank_rand,leads_clean", "--results", tmp_path)
+        benchmark("--protocol", "bank_rand,leads_clean", "--results", tmp_path)
     assert [one["protocol"] for one in report.read(tmp_path)] == ["bank_rand"] * 2
 
 
-def test_an_unknown_protocol_is_one_line(tmp_path, monkeypatch):
+def test_an_unknown_protocol_is_one_line(tmp_path, benchmark):
     with pytest.raises(SystemExit) as ended:
-        benchmark(monkeypatch, "--protocol", "bank_rand,bank_rol", "--results", tmp_path)
+        benchmark("--protocol", "bank_rand,bank_rol", "--results", tmp_path)
     assert len(str(ended.value).splitlines()) == 1
     assert all(word in str(ended.value) for word in ("'bank_rol'", "bank_roll500"))
     assert not any(tmp_path.iterdir())
@@ -356,6 +375,18 @@ def test_help_teaches():
 
 
 RESULTS = BENCHMARKS / "results"
+
+
+@pytest.mark.skipif(not (RESULTS / "ablation.json").is_file(), reason="the benchmark was not run")
+def test_the_committed_whole_is_what_quality_calls_tierwise():
+    rows = json.loads((RESULTS / "quality.json").read_text(encoding="utf-8"))
+    ours_by_protocol = {one["protocol"]: one for one in rows if one["model"] == "tierwise"}
+    wholes = [one for one in report.read(RESULTS) if one["variant"] == variants.WHOLE]
+    assert len(wholes) == len(ablation.DRIFTING) + len(ablation.WITHOUT_TIME)
+    for one in wholes:
+        same = ours_by_protocol[one["protocol"]]
+        for name in ablation.FIGURES:
+            assert one[name] == pytest.approx(same[name], abs=2e-5), (one["protocol"], name)
 
 
 @pytest.mark.skipif(not (RESULTS / "ablation.json").is_file(), reason="the benchmark was not run")

@@ -82,27 +82,27 @@ def test_who_looks_after_a_row_is_handed_on_where_somebody_is_named(project):
     dataset.save("deals", saved, columns())
     loaded, _ = dataset.load("deals")
     assert list(loaded) == [*dataset.ROW_COLUMNS, "owner_id"]
-    assert dataset.owners(loaded).tolist() == saved["owner_id"].tolist()
+    assert dataset.drawn_together(loaded).tolist() == saved["owner_id"].tolist()
 
 
 def test_looks_at_one_case_are_drawn_together_where_nobody_is_named():
     looks = rows().assign(entity_id=np.arange(100) // 4)
-    assert dataset.owners(looks).tolist() == (np.arange(100) // 4).tolist()
+    assert dataset.drawn_together(looks).tolist() == (np.arange(100) // 4).tolist()
     named = looks.assign(owner_id=np.arange(100) % 3)
-    assert set(dataset.owners(named)) == {"0", "1", "2"}
+    assert set(dataset.drawn_together(named)) == {"0", "1", "2"}
 
 
 def test_of_many_cases_each_is_drawn_whole_in_one_of_a_thousand_groups():
     case = np.random.default_rng(0).integers(5_000, size=20_000)
-    found = dataset.owners(pd.DataFrame({"entity_id": case}))
+    found = dataset.drawn_together(pd.DataFrame({"entity_id": case}))
     assert len(set(found)) == 1000
     assert pd.Series(found).groupby(case).nunique().eq(1).all()
 
 
 def test_without_owners_there_is_nobody_to_group_by():
-    assert dataset.owners(rows()) is None
-    assert dataset.owners(rows().assign(owner_id=None)) is None
-    numbered = dataset.owners(rows().assign(owner_id=np.arange(100) % 3))
+    assert dataset.drawn_together(rows()) is None
+    assert dataset.drawn_together(rows().assign(owner_id=None)) is None
+    numbered = dataset.drawn_together(rows().assign(owner_id=np.arange(100) % 3))
     assert set(numbered) == {"0", "1", "2"}
 
 
@@ -161,6 +161,25 @@ def test_unseen_rows_come_as_their_outcomes_became_known_and_those_of_tune_in_ti
     assert table_of_rows["outcome_known_at"].iloc[seen["row"]].is_monotonic_increasing
     assert seen["score"].tolist() == (seen["row"] / 100).tolist()
     assert tune["row"].is_monotonic_increasing
+
+
+def test_of_overlapping_stretches_each_outcome_is_one_of_the_latest_once(project):
+    """Three held models scored the last rows; a correction of the latest sees the last model's."""
+    stretches = [(40, 80), (50, 80), (60, 80)]
+    number = np.concatenate([np.arange(*ends) for ends in stretches])
+    period = np.repeat(np.arange(3), [end - start for start, end in stretches])
+    table_of_rows = rows()
+    won = table_of_rows["outcome"].to_numpy()[number]
+    table = pd.DataFrame({"row": number, "period": period, "outcome": won})
+    table = table.assign(known_from=period + 1, naive_bayes=(1 + period) / 10, base_rate=0.3)
+    files.write_parquet(project / "models/deals/rolling.parquet", table)
+    seen, tune = dataset.unseen("deals", table_of_rows, "naive_bayes")
+    assert len(seen) == len(table)
+    assert seen["row"].tail(40).tolist() == list(range(40, 80))
+    assert seen["score"].tail(40).tolist() == 10 * [0.1] + 10 * [0.2] + 20 * [0.3]
+    early = seen["row"].head(len(seen) - 40)
+    assert table_of_rows["outcome_known_at"].iloc[early].is_monotonic_increasing
+    assert set(tune["score"]) == {0.3}
 
 
 @pytest.mark.parametrize(("judged", "only"), [(78, None), (40, 0.0), (40, 1.0)])

@@ -356,9 +356,25 @@ def test_few_later_rows_need_more_and_the_slowest_pair_counts():
 
 
 def test_rows_needed_are_told_in_cases_where_a_case_has_several_rows():
-    pair = {"better": "A", "worse": "B", "rows_count": 1_234}
+    pair = {"better": "A", "worse": "B", "rows_count": 1_234, "design_effect": 1.2}
     assert "1,300 more later rows with" in power.waiting([pair])
     assert "1,300 more later rows of 350 cases with" in power.waiting([pair], 3.6)
+
+
+@pytest.mark.parametrize(("owners_count", "told"), [(2, True), (40, False)])
+def test_rows_that_share_their_luck_ask_for_new_owners_and_not_for_more_of_the_same(
+    owners_count, told
+):
+    """Two owners whose gap between tiers differs, or forty with the same one."""
+    random = np.random.default_rng(6)
+    owner, tier = np.arange(600) % owners_count, random.choice(["A", "B"], 600)
+    luck = np.where(owner % 2, 0.1, -0.1) * (owners_count == 2)
+    won = (random.random(600) < np.where(tier == "A", 0.3 + luck, 0.26)).astype(int)
+    owner_draws = draw(np.arange(600), owner)
+    by_tier = promises.conversion(won, tier, ["A", "B"], owner_draws)
+    found = power.needed(by_tier, promises.gaps(won, tier, ["A", "B"], owner_draws))
+    assert found["rows_count"] > 0
+    assert ("must bring new weeks, owners and cases" in found["sentence"]) == told
 
 
 def test_before_any_later_row_the_whole_number_is_needed():

@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,8 @@ from learners.interface import fit_predict  # noqa: E402
 from learners.naive_bayes_tables import fit as fit_tables  # noqa: E402
 from learners.recent_rate import fit as fit_rate  # noqa: E402
 from quality_predictions import Prediction, Store  # noqa: E402
+
+from tierwise import calibration, candidates, frozen  # noqa: E402
 
 needs_calls = pytest.mark.skipif(
     not (ROOT / "data" / "raw" / "bank_calls.csv.gz").is_file(), reason="needs the calls"
@@ -199,16 +203,80 @@ def test_ranking_counts_rows_as_often_as_they_are_drawn():
     assert rarer == min(won[drawn].sum(), (1 - won[drawn]).sum())
 
 
-@pytest.mark.parametrize(("every", "drawn"), [(20, "blocks"), (150, "rows")])
-def test_comparison_tells_better_from_equal(every, drawn):
-    protocol = splits.rolling("roll", table(2000), every)
+def drawn_as(kind):
+    """A protocol whose rows are drawn in this way, and the number of its groups."""
+    looked_at_twice = replace(table(2000), cases=np.arange(2000) // 2)
+    return {
+        "blocks": (splits.rolling("roll", table(2000), 20), 30),
+        "stretches": (splits.rolling("roll", table(2000), 150), 20),
+        "rows": (splits.random_split("rand", table(2000)), 600),
+        "cases": (splits.rolling("roll", looked_at_twice, 150), 300),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["blocks", "stretches", "rows", "cases"])
+def test_rows_that_share_their_luck_are_drawn_together(kind):
+    protocol, count = drawn_as(kind)
+    groups = versus.groups_of(protocol)
+    assert (groups.kind, groups.count, kind in report.RESAMPLED) == (kind, count, True)
+    assert len(groups.of_row) == len(protocol.judged)
+    assert set(groups.of_row) == set(range(count))
+    if kind == "cases":
+        assert (groups.of_row == protocol.cases[protocol.judged] - 700).all()
+    elif kind != "rows":
+        assert (np.diff(groups.of_row) >= 0).all(), "a group is a stretch of time"
+        in_block = [set(groups.of_row[block]) for block in qm.blocks_of(protocol)]
+        assert sum(map(len, in_block)) == count, "no group reaches over two lists"
+    for draw in islice(versus.draws(groups), 5):
+        assert draw.rows.sum() > 0
+        assert all(len(set(draw.rows[groups.of_row == number])) == 1 for number in range(count))
+
+
+def test_intervals_of_copies_are_those_of_the_cases_and_not_of_the_rows():
+    """Five looks at each case that differ in nothing tell no more than one look."""
+    once = splits.rolling("roll", table(2000), 150)
+    cases = np.repeat(np.arange(2000), 5)
+    copied = replace(table(2000), columns=table(2000).columns.iloc[cases].reset_index(drop=True))
+    copied = replace(copied, outcome=table(2000).outcome[cases], cases=cases)
+    good = judged_chances(once)
+    noise = np.random.default_rng(5).permutation(good)
+    alone = replace(once, cases=np.arange(2000))
+    whole = splits.rolling("roll", copied, 750)
+    found = [
+        versus.versus_best_peer(
+            protocol, np.repeat(good, times), {"noise": np.repeat(noise, times)}
+        )
+        for protocol, times in ((alone, 1), (whole, 5), (replace(whole, cases=None), 5))
+    ]
+    for measure in versus.COMPARED:
+        one, five, stretches = (np.diff(each[measure]["interval"])[0] for each in found)
+        assert five == pytest.approx(one)
+        assert stretches != pytest.approx(one)
+
+
+@pytest.mark.parametrize("kind", ["blocks", "stretches", "cases"])
+def test_few_groups_that_agree_by_accident_leave_the_interval_of_rows(kind):
+    protocol, _ = drawn_as(kind)
+    good = judged_chances(protocol)
+    noise = {"noise": np.random.default_rng(5).permutation(good)}
+    together = versus.versus_best_peer(protocol, good, noise)
+    rows = versus.versus_best_peer(replace(protocol, as_of=None, cases=None), good, noise)
+    for measure in versus.COMPARED:
+        low, high = together[measure]["interval"]
+        assert low <= rows[measure]["interval"][0]
+        assert high >= rows[measure]["interval"][1]
+
+
+@pytest.mark.parametrize("kind", ["blocks", "stretches", "rows", "cases"])
+def test_comparison_tells_better_from_equal(kind):
+    protocol, _ = drawn_as(kind)
     good = judged_chances(protocol)
     noise = np.random.default_rng(5).permutation(good)
     peers = {"noise": noise, "the same": good}
     same = versus.versus_best_peer(protocol, good, peers)
     ahead = versus.versus_best_peer(protocol, good, {"noise": noise})
     behind = versus.versus_best_peer(protocol, noise, peers)
-    assert same["resampled"] == drawn
+    assert same["resampled"] == kind
     for measure in versus.COMPARED:
         assert same[measure]["peer"] == "the same"
         assert (same[measure]["delta"], same[measure]["word"]) == (0, "tie")
@@ -395,6 +463,26 @@ def test_a_file_too_short_for_refits_is_left_out_of_them_with_the_reason(tmp_pat
         benchmark(monkeypatch, *options, *folders, "--protocol", "roll500")
 
 
+def test_the_way_that_a_frozen_fit_took_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "made.csv"
+    made = table()
+    made.columns.assign(won=made.outcome).to_csv(path, index=False)
+    folders = ["--results", tmp_path / "r", "--predictions", tmp_path / "p"]
+    options = ["--data", path, "--outcome", "won", "--protocol", "made_time", *folders]
+    benchmark(monkeypatch, *options, "--models", "tierwise,recent_rate")
+    rows = {row["model"]: row for row in report.read(tmp_path / "r")}
+    candidate, rest = rows["tierwise"]["way"].split(" on ")
+    assert candidate.replace(" ", "_") in (*frozen.LASTING, candidates.BLEND)
+    columns, method = rest.split(", chances corrected by ")
+    assert columns in (frozen.EVERY, frozen.NO_CLOCKS)
+    assert method.replace(" ", "_") in calibration.METHODS
+    assert rows["recent_rate"]["way"] == ""
+    assert f"- tierwise took {rows['tierwise']['way']}." in (tmp_path / "r/quality.md").read_text()
+    benchmark(monkeypatch, *options, "--models", "tierwise", "--reuse")
+    again = [row for row in report.read(tmp_path / "r") if row["model"] == "tierwise"]
+    assert again == [rows["tierwise"]]
+
+
 def test_a_file_never_takes_the_place_of_our_own_data(tmp_path, monkeypatch):
     path = tmp_path / "bank.csv"
     path.write_text("x,won\n1,1\n2,0\n")
@@ -498,6 +586,24 @@ def test_every_learner_has_figures_or_a_reason_on_every_committed_protocol():
         of_it = {one["model"]: one for one in rows if one["protocol"] == name}
         assert {*of_it} == {*LEARNERS}, name
         assert all(one["left_out"] or one["auc"] is not None for one in of_it.values())
+
+
+def committed(protocol, model):
+    rows = json.loads((RESULTS / "quality.json").read_text(encoding="utf-8"))
+    return next(one for one in rows if (one["protocol"], one["model"]) == (protocol, model))
+
+
+@pytest.mark.skipif(not os.environ.get(data.FOLDER_VARIABLE), reason="needs TIERWISE_REAL_DATA")
+@pytest.mark.parametrize("name", ["bank_time", "leads_clean_time"])
+def test_committed_figures_of_a_frozen_fit_are_those_of_todays_code(name):
+    """These take seconds; those of the rolled protocols, hours all together."""
+    plan, row = data.PLANS[name], committed(name, "tierwise")
+    protocol = plan.build(name, data.TABLES[plan.data]())
+    answer = ours.forecast(protocol)
+    assert answer.way == row["way"]
+    found = qm.measures(protocol, answer.chances)
+    for measure in ("auc", "auc_in_block", "log_loss", "ece"):
+        assert found[measure] == pytest.approx(row[measure], abs=0.003), measure
 
 
 @pytest.mark.skipif(not (RESULTS / "quality.json").is_file(), reason="the benchmark was not run")

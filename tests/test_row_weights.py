@@ -3,10 +3,31 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tierwise import candidates, models, rolling, row_weights, spark_trees
 from tierwise.files import InputError
 from tierwise.ranking import auc
+
+
+@given(
+    st.lists(st.integers(0, 5), max_size=30).flatmap(
+        lambda row: st.tuples(st.just(row), st.lists(st.integers(0, 9), min_size=6, max_size=6))
+    )
+)
+def test_the_last_score_of_each_row_is_the_latest_and_all_are_kept(drawn):
+    row, day = pd.Series(drawn[0], dtype=int), pd.Series(drawn[1])
+    known_at = pd.Timestamp("2026-01-01") + pd.to_timedelta(day.iloc[row], unit="D")
+    order = row_weights.latest_last(pd.Series(known_at), row)
+    assert sorted(order) == list(range(len(row)))
+    last = {number: at for at, number in enumerate(row)}
+    count = len(last)
+    assert set(order[len(row) - count :]) == set(last.values())
+    for part in (order[: len(row) - count], order[len(row) - count :]):
+        assert day.iloc[row.iloc[part]].is_monotonic_increasing
+    if count == len(row):
+        assert order.tolist() == row_weights.as_known(pd.Series(known_at)).tolist()
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100])

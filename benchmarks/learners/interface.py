@@ -16,11 +16,12 @@ Chances = Callable[[pd.DataFrame], np.ndarray]
 
 
 class Answer(NamedTuple):
-    """chances: of a win, one per judged row."""
+    """chances: of a win, one per judged row; way: in words, where a learner chose among ways."""
 
     chances: np.ndarray
     fit_cpu_s: float
     predict_cpu_s: float
+    way: str = ""
 
 
 def cpu_s() -> float:

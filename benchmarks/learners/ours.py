@@ -44,8 +44,8 @@ def forecast(protocol: Protocol) -> Answer:
         return Answer(np.concatenate(chances), cpu_s() - started, 0.0)
     features, outcome = with_context(protocol), protocol.outcome.astype(float)
     if len(protocol.folds) == 1:
-        chances = lasting(protocol, features, outcome)
-        return Answer(chances, cpu_s() - started, 0.0)
+        chances, way = lasting(protocol, features, outcome)
+        return Answer(chances, cpu_s() - started, 0.0, way)
     periods = warm_up(protocol) + [period(protocol, *fold) for fold in protocol.folds]
     table = rolling.origin(features, outcome, periods, [candidates.BLEND]).table
     judged = table[table["period"] >= len(periods) - len(protocol.folds)]
@@ -85,8 +85,13 @@ def warm_up(protocol: Protocol) -> list[ex.Period]:
     return rolls
 
 
-def lasting(protocol: Protocol, features: pd.DataFrame, outcome: np.ndarray) -> np.ndarray:
-    """Chances of one fit for all judged rows, as `use: frozen` makes them from the known rows."""
+def lasting(
+    protocol: Protocol, features: pd.DataFrame, outcome: np.ndarray
+) -> tuple[np.ndarray, str]:
+    """Chances of one fit for all judged rows, as `use: frozen` makes them from the known rows.
+
+    With the way that was chosen, in words.
+    """
     known, rows = protocol.folds[0]
     clock = {"as_of": protocol.as_of, "outcome_known_at": protocol.known_at}
     past = pd.DataFrame(clock).iloc[known].reset_index(drop=True)
@@ -102,10 +107,19 @@ def lasting(protocol: Protocol, features: pd.DataFrame, outcome: np.ndarray) -> 
     learned = table.iloc[late_last], won[late_last]
     model = rolling.fit(names[-1], *learned, rolled.settings, rolled.of_today())
     unseen = frozen.unseen("frozen", rolled, found, won, stretches)
-    unseen = unseen.iloc[row_weights.as_known(past["outcome_known_at"].iloc[unseen["row"]])]
+    known_at = past["outcome_known_at"].iloc[unseen["row"]]
+    unseen = unseen.iloc[row_weights.latest_last(known_at, unseen["row"])]
     calibrator = corrected(unseen, names[-1], len(rows))
     score = models.chance(model, features.iloc[rows])
-    return ties_broken(calibration.apply(calibrator, score), score)
+    return ties_broken(calibration.apply(calibrator, score), score), told(
+        names[-1], found, calibrator["method"]
+    )
+
+
+def told(candidate: str, found: pd.DataFrame, method: str) -> str:
+    """The way in words. found: of `frozen.search`."""
+    columns = found["columns"].iloc[0] if len(found) else frozen.EVERY
+    return f"{candidate} on {columns}, chances corrected by {method}".replace("_", " ")
 
 
 def ties_broken(chance: np.ndarray, score: np.ndarray) -> np.ndarray:

@@ -40,6 +40,7 @@ def main(name: str, folder: Path) -> None:
         chances=np.concatenate([answer.chances for answer in answers]),
         fit_cpu_s=sum(answer.fit_cpu_s for answer in answers),
         predict_cpu_s=sum(answer.predict_cpu_s for answer in answers),
+        way=answers[0].way,
     )
 
 

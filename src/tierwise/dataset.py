@@ -143,11 +143,10 @@ def unseen(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What a candidate believed of rows that its fit had not seen: all, and those of `tune` once.
 
-    All come in the order in which their outcomes became known, for corrections that follow the
-    latest (see `row_weights.as_known`); those of `tune` in time order, by the last fit that judged
-    them. Columns: row (position in examples), period, known_from (the first period that could know
-    the outcome), outcome, score, base_rate (the share of wins its fit knew). Raises InputError
-    where the span `tune` was never judged.
+    All come in the order in which corrections take them (see `row_weights.latest_last`); those of
+    `tune` in time order, by the last fit that judged them. Columns: row (position in examples),
+    period, known_from (the first period that could know the outcome), outcome, score, base_rate
+    (the share of wins its fit knew). Raises InputError where the span `tune` was never judged.
     """
     rolled = files.read_parquet(files.models_path(application, "rolling.parquet"))
     rolled = rolled.rename(columns={candidate: "score"})
@@ -159,11 +158,12 @@ def unseen(
             f"{int(tune['outcome'].sum())} wins: cuts and threshold need wins and losses. Lower "
             "history_share or raise tune_share in params.yaml."
         )
-    known = row_weights.as_known(examples["outcome_known_at"].iloc[rolled["row"]])
-    return rolled.iloc[known], tune.drop_duplicates("row", keep="last", ignore_index=True)
+    known_at = examples["outcome_known_at"].iloc[rolled["row"]]
+    order = row_weights.latest_last(known_at, rolled["row"])
+    return rolled.iloc[order], tune.drop_duplicates("row", keep="last", ignore_index=True)
 
 
-def owners(examples: pd.DataFrame) -> np.ndarray | None:
+def drawn_together(examples: pd.DataFrame) -> np.ndarray | None:
     """Who looks after each row, else its case where cases come several times, else None.
 
     Looks at one case share its luck as rows of one owner do. Where there are more than 1,000

@@ -10,6 +10,8 @@ from scipy.stats import norm
 from tierwise.evaluation import CONFIDENCE
 
 POWER = 0.80
+# A row that says half as much as an independent one, or less, shares its luck with others.
+SHARED_LUCK = 2.0
 
 
 def rows_needed(
@@ -93,9 +95,15 @@ def waiting(
     rows = rounded_up(last["rows_count"])
     cases = rounded_up(last["rows_count"] / rows_per_case)
     what = f"rows of {cases:,} cases" if rows_per_case > 1 else "rows"
-    return (
+    told = (
         f"About {rows:,} more later {what} with a known outcome are needed to tell tiers "
         f"{last['better']} and {last['worse']} apart with a power of {POWER:.0%}, at these rates."
+    )
+    if last["design_effect"] < SHARED_LUCK:
+        return told
+    return (
+        f"{told} They must bring new weeks, owners and cases: rows that share one share its luck, "
+        "and more of the same would not do."
     )
 
 

@@ -173,16 +173,16 @@ def segment(
     def gap(part: Draws) -> np.ndarray:
         return part.mean(miss, inside)
 
-    low, high = evaluation.wilson(wins, count)
+    bounds = evaluation.wilson(wins, count)
     p = float(binomtest(wins, count, promised).pvalue)
     sizes = [counts.shape[1] for counts in (draws.week_count, draws.owner_count)]
     if max(sizes) > 1:
         ends = np.clip(promised + np.array(interval(draws, gap, -1.0, 1.0)), 0, 1)
-        low, high = min(low, float(ends[0])), max(high, float(ends[1]))
+        bounds = evaluation.wider(bounds, ends.tolist())
         spread = np.sqrt(variance(draws, gap, gap(draws) - (rate - promised)))
         freedom = min(size for size in sizes if size > 1) - 1
         p = max(p, float(2 * t.sf(abs(rate - promised) / spread, freedom)) if spread else 0.0)
-    found = {"count": count, "chance": promised, "rate": rate, "interval": [low, high]}
+    found = {"count": count, "chance": promised, "rate": rate, "interval": bounds}
     return found | {"p": p}
 
 

@@ -18,6 +18,18 @@ def as_known(known_at: pd.Series, rows: np.ndarray | None = None) -> np.ndarray:
     return rows[times.sort_values(kind="stable").index.to_numpy()]
 
 
+def latest_last(known_at: pd.Series, row: pd.Series) -> np.ndarray:
+    """Positions of all scores in the order in which corrections take them, the latest last.
+
+    known_at, row: of each score, when its outcome became known and to which row it belongs. Models
+    held for overlapping stretches score a row several times. Only the last of its scores, as given,
+    is of today; the others come before them all, or one outcome would be several of the latest.
+    """
+    order = as_known(known_at)
+    superseded = row.duplicated(keep="last").to_numpy()[order]
+    return np.r_[order[superseded], order[~superseded]]
+
+
 def recency(count: int, half_life_count: float | None, floor: float) -> np.ndarray:
     """Weight of each of `count` rows, oldest first: halved every so many rows, never below floor.
 
