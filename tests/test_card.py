@@ -110,7 +110,9 @@ def build(trained, verdict="supported", **given):
     onnx, features, calibrator = trained
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "models_path", lambda _, name: onnx.with_name(name))
-        return card.build("leads", features, steps_of(verdict, calibrator, **given))
+        days = pd.date_range("2031-01-01", "2031-06-12", len(features))
+        learned = pd.DataFrame({"as_of": days})
+        return card.build("leads", learned, features, steps_of(verdict, calibrator, **given))
 
 
 def write(trained, folder, verdict="supported", checks_count=25, **given):

@@ -70,6 +70,20 @@ def test_a_column_that_does_not_follow_time_is_no_clock(name, seed):
     assert row["left_share"] < 0.05
 
 
+def test_clocks_are_shown_first_then_what_is_nearest_to_being_one():
+    names = [f"column_{number}" for number in range(8)]
+    found = pd.DataFrame({"column": names, "clock_auc": np.linspace(0.5, 0.85, 8)})
+    found = found.assign(left_share=0.1, reason=["", "far outside", *[""] * 5, "alone it tells"])
+    shown = clocks.nearest(found)
+    assert shown["column"].tolist() == [names[number] for number in (7, 1, 6, 5, 4)]
+    assert shown["reason"].tolist() == ["alone it tells", "far outside", *[clocks.NO_CLOCK] * 3]
+    assert list(shown) == list(found)
+    every = clocks.nearest(found.assign(reason="flagged"))
+    assert len(every) == 8
+    assert clocks.nearest(found.assign(reason=""))["column"].tolist() == names[:2:-1]
+    assert clocks.nearest(found.head(0)).empty
+
+
 def test_one_campaign_is_no_calendar():
     """A column that jumps once tells one period from the earlier ones, but not the others."""
     jump = np.where(np.arange(COUNT) > 0.6 * COUNT, 5.0, 0.0)

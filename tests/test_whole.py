@@ -289,6 +289,11 @@ def test_a_model_that_stays_is_the_one_of_the_search_and_hands_on_its_stretches(
     start = {"intercept": 0.0, "weights": dict(zip(BLENDED, rolling.START, strict=True))}
     wanted = rolling.fit(name, columns, won, settings, start)
     model, _ = export.from_skops((project / "models/lasting/fitted.skops").read_bytes())
+    learned = files.read_json(project / "exports/lasting/card.json")["learned_from"]
+    assert learned["rows_count"] == len(known)
+    assert [learned[end] for end in ("first", "last")] == [
+        examples.label(rows.loc[past, "as_of"].iloc[at]) for at in (0, -1)
+    ]
     assert compared["candidate"] == name
     np.testing.assert_array_equal(*(models.chance(m, features) for m in (model, wanted)))
     table = files.read_parquet(project / "models/lasting/rolling.parquet")

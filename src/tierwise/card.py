@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 
+from tierwise import examples as ex
 from tierwise import files, imports, scoring
 from tierwise.preparation import categories_of
 
@@ -17,8 +18,15 @@ LIBRARIES = ("numpy", "onnx", "onnxruntime", "pandas", "scikit-learn", "skl2onnx
 MODEL_FILES = ("model.onnx", "model.skops")
 
 
-def build(application: str, learn: pd.DataFrame, steps: dict[str, Any]) -> dict[str, Any]:
-    """card.json as a dict. learn: the features the model was fitted on; steps: earlier metrics."""
+def build(
+    application: str, learned: pd.DataFrame, learn: pd.DataFrame, steps: dict[str, Any]
+) -> dict[str, Any]:
+    """card.json as a dict. steps: earlier metrics.
+
+    learned, learn: the examples that the model was fitted on (see `examples.before_judging`) and
+    their features, in time order.
+    """
+    first, last = (ex.label(learned["as_of"].iloc[at]) for at in (0, -1))
     features, compared = steps["build_features"], steps["compare_models"]
     chosen, judged = steps["select_threshold"], steps["validate_tiers"]
     model = scoring.session(files.models_path(application, "model.onnx"))
@@ -45,7 +53,7 @@ def build(application: str, learn: pd.DataFrame, steps: dict[str, Any]) -> dict[
         "auc_interval": judged["auc_interval"],
         "columns": columns(learn),
         "never_use": features["quarantined"],
-        "learned_from": features["spans"][0],
+        "learned_from": {"rows_count": len(learned), "first": first, "last": last},
         "judged_on": features["spans"][2],
         "data_version": features["data_version"],
         "code_version": imports.code_version(

@@ -30,6 +30,7 @@ RARE_SHARE = 0.001
 WORTH_AUC = 0.01  # less is noise
 PERIOD_COUNT, HISTORY_SHARE = 4, 0.50
 CLOCK = {"clock_auc": 0.80, "left_share": 0.25}
+NO_CLOCK = "below both limits: no clock"
 WITH, WITHOUT = "with the clocks", "without them"
 
 
@@ -48,6 +49,17 @@ def find(
     whose = np.arange(len(features)) if entity is None else pd.factorize(entity)[0]
     rows = [clock(features[name], whose, limits) for name in features]
     return pd.DataFrame(rows, columns=["column", "clock_auc", "left_share", "reason"])
+
+
+def nearest(found: pd.DataFrame, count: int = 5) -> pd.DataFrame:
+    """All clocks, then the columns nearest to being one, `count` rows if there are as many.
+
+    found: of `find`; by clock_auc, then by left_share. The reason of what is none says so.
+    """
+    flagged = found["reason"] != ""
+    shown = found.assign(flagged=flagged, reason=found["reason"].where(flagged, NO_CLOCK))
+    shown = shown.sort_values(["flagged", "clock_auc", "left_share"], ascending=False)
+    return shown.drop(columns="flagged").head(max(count, int(flagged.sum())))
 
 
 def clock(column: pd.Series, entity: np.ndarray, limits: dict[str, float]) -> dict[str, Any]:
