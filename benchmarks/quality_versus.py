@@ -141,8 +141,8 @@ def versus_best_peer(
     found: dict[str, Any] = {}
     for place, measure in enumerate(COMPARED):
         ends = [
-            interval(found_so[best[measure]][:, place], way.count, -np.inf, np.inf)
-            for way, found_so in zip(ways, deltas, strict=True)
+            interval(by_rival[best[measure]][:, place], way.count, -np.inf, np.inf)
+            for way, by_rival in zip(ways, deltas, strict=True)
         ]
         seen = float(deltas[0][best[measure]][0, place])
         found[measure] = compared(measure, best[measure], seen, reduce(wider, ends))
