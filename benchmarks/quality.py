@@ -48,7 +48,8 @@ TOO_SHORT = "the last 30 % are fewer than 500 rows: a single fit, which the prot
 EMPTY = dict.fromkeys(
     [
         *MEASURES,
-        *("fit_cpu_s", "predict_cpu_s", "fit_cpu_ratio", "fits_count", "rows_count", "wins_count"),
+        *("fit_cpu_s", "predict_cpu_s", "fit_cpu_ratio", "predict_cpu_ratio"),
+        *("fits_count", "rows_count", "wins_count"),
         "versus_best_peer",
     ]
 ) | {"way": ""}
@@ -68,7 +69,7 @@ def judged(protocol: Protocol, model: str, found: Prediction) -> Row:
         model,
         **measures(protocol, found.chances),
         fit_cpu_s=found.fit_cpu_s,
-        predict_cpu_s=None if model == OURS else found.predict_cpu_s,  # ours is part of its fits
+        predict_cpu_s=found.predict_cpu_s,
         way=found.way,
         fits_count=len(protocol.folds),
         rows_count=rows_count,

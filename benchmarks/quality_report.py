@@ -25,6 +25,7 @@ COLUMNS = {
     "fit_cpu_s": "fit, CPU s",
     "fit_cpu_ratio": "× LR",
     "predict_cpu_s": "predict, CPU s",
+    "predict_cpu_ratio": "× LR",
 }
 LESS_IS_BETTER = ("log_loss", "brier", "ece")
 MARKED = (
@@ -41,8 +42,8 @@ RESAMPLED = {
 HEAD = """# Quality of learners, side by side
 
 Written by `python benchmarks/quality.py`; quality.json has all figures, and quality_measures.py
-says what they mean. Bold: the best peer by that measure. × LR: processor time of all fits, in
-units of logistic regression on the same folds. Shares are in percent.
+says what they mean. Bold: the best peer by that measure. × LR: processor time of all fits, and
+of all predictions, in units of logistic regression on the same folds. Shares are in percent.
 """
 DESCRIPTIONS = {
     "bank_rand": "a random, stratified 70/30 split: time plays no part",
@@ -80,12 +81,14 @@ def merged(old: list[Row], new: list[Row]) -> list[Row]:
 
 
 def with_ratios(rows: list[Row]) -> list[Row]:
-    """fit_cpu_ratio: to logistic regression on the same folds."""
-    base = {row["protocol"]: row["fit_cpu_s"] for row in rows if row["model"] == REFERENCE}
-    for row in rows:
-        one = base.get(row["protocol"])
-        known = one and row["fit_cpu_s"] is not None
-        row["fit_cpu_ratio"] = float(f"{row['fit_cpu_s'] / one:.3g}") if known else None
+    """fit_cpu_ratio, predict_cpu_ratio: to logistic regression on the same folds."""
+    for step in ("fit", "predict"):
+        name = f"{step}_cpu_s"
+        base = {row["protocol"]: row[name] for row in rows if row["model"] == REFERENCE}
+        for row in rows:
+            one = base.get(row["protocol"])
+            known = one and row[name] is not None
+            row[f"{step}_cpu_ratio"] = float(f"{row[name] / one:.3g}") if known else None
     return rows
 
 
@@ -161,7 +164,7 @@ def cell(row: Row, name: str) -> str:
         return f"{100 * value:.1f}"
     if name.endswith("cpu_s"):
         return f"{value:,.1f}" if value >= 0.1 else f"{value:.2g}"
-    if name.startswith("a_to_c") or name == "fit_cpu_ratio":
+    if name.startswith("a_to_c") or name.endswith("cpu_ratio"):
         return f"{value:,.1f}" if value >= 0.1 else f"{value:.2g}"
     return f"{value:.2f}" if name == "slope" else f"{value:.4f}"
 

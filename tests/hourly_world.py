@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from scored_project import contact
 from test_leads import QUESTION
 from tierwise import (
     calibration,
@@ -54,7 +55,7 @@ def scorer_of(name, root, examples, features):
     names = [item.name for item in scoring.session(onnx).get_inputs()]
     shown = {"columns": card.columns(features[names]), "tiers_by": tiers.RANKED}
     shown |= {"tier_shares": SHARES, "tier_cuts_score": {}, "entity": "open deal"}
-    shown |= {"simulated": True}
+    shown |= {"simulated": True, "contact": contact()}
     kept = [{"column": name} for name in features if name not in context.NAMES]
     built = {"columns": kept, "quarantined": [], "left_out": left_out(root, features)}
     said = words.dictionary(names, {}, [])

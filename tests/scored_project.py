@@ -59,6 +59,13 @@ def write_export(folder, work, features, model, line, **changes):
     return folder
 
 
+def contact(**changes):
+    """What a card tells of contacts: one threshold of a tenth for all."""
+    told = {"aim": "profit", "recall_share": 0.8, "contacts_per_day_count": None}
+    told |= {"value_per_win_eur": 10.0, "cost_per_contact_eur": 1.0, "typical_eur": [10.0, 1.0]}
+    return told | changes
+
+
 def card_of(features):
     return {
         "application": "leads",
@@ -71,7 +78,7 @@ def card_of(features):
         "calibration": "sigmoid",
         "output": {"score": "ranks", "chance": "is calibrated"},
         "threshold_chance": 0.1,
-        "contact": {"aim": "profit", "recall_share": 0.8},
+        "contact": contact(),
         "tiers_by": tiers.RANKED,
         "tier_shares": SHARES,
         "tier_cuts_score": {},

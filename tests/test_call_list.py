@@ -67,6 +67,7 @@ def batch(count=6, **columns):
         "title": [f"Offer {k}" for k in at],
         "organization": "Harbour Ltd",
         "value_eur": 1200.0,
+        "turn": "",
     }
     return pd.DataFrame(told | columns)
 
@@ -307,7 +308,7 @@ def test_a_list_is_in_order_of_rank_with_numbers_dates_and_formats(tmp_path):
     assert [row["value_eur"].value for row in rows] == [1234.5, None, -3, 0]
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
     assert sheet.freeze_panes == "A4"
-    assert sheet.auto_filter.ref == "A3:M7"
+    assert sheet.auto_filter.ref == "A3:N7"
     fills = {row["tier"].value: row["tier"].fill.fgColor.rgb for row in rows}
     assert set(fills) == {"A", "B"}
     assert len(set(fills.values())) == 2
@@ -702,3 +703,60 @@ def test_killed_before_any_step_it_leaves_whole_lists_of_one_hour_and_the_next_w
         assert made.name in left
         assert not [name for name in left - {".lock.partial"} if name.startswith(".")]
         assert len([name for name in left if call_list.HOUR.fullmatch(name)]) == 2
+
+
+# whose turn it is
+
+
+def marked(turns, why="a contact pays", **columns):
+    one = only(batch(len(turns), turn=turns, **columns))
+    return call_batch.CallList(one.owner_id, one.scored_at, one.queue, one.holdout, why=why)
+
+
+def test_a_turn_is_marked_in_every_form_and_the_list_says_what_it_means(tmp_path):
+    one = marked(["today", "", "today", ""])
+    said = "2 of these 4 deals are marked for today: a contact pays."
+    assert call_batch.sentences(one)["turns"] == said
+    call_sheet.write_csv(tmp_path / "a.csv", one)
+    call_sheet.write_excel(tmp_path / "a.xlsx", one)
+    records = read_csv(tmp_path / "a.csv")
+    assert [row["turn"] for row in records if row["part"] == "queue"] == ["today", "", "today", ""]
+    assert said in [row["note"] for row in records if row["part"] == "about"]
+    about, rows = read_excel(tmp_path / "a.xlsx")
+    assert said in about
+    assert [row["turn"].value for row in rows] == ["today", None, "today", None]
+    page = page_of(one, tmp_path)
+    assert said in page.text
+    assert page.texts.count("today") == 2
+
+
+@pytest.mark.parametrize(
+    ("turns", "said"),
+    [
+        (
+            ["today", "today", ""],
+            "2 of these 3 deals are marked for today, the first 2 of the list:",
+        ),
+        (["today", "", ""], "1 of these 3 deals is marked for today:"),
+        (["", "", ""], "None of these 3 deals is marked for today. Marks: a contact pays."),
+    ],
+)
+def test_a_list_says_how_far_down_it_is_marked(turns, said):
+    assert call_batch.sentences(marked(turns))["turns"].startswith(said)
+
+
+def test_a_list_without_turns_says_nothing_of_them(tmp_path):
+    one = marked(["", ""], why="")
+    assert call_batch.sentences(one)["turns"] == ""
+    assert "today" not in page_of(one, tmp_path).texts
+    assert (only(batch(3)).queue["turn"] == "").all()
+
+
+def test_a_turn_that_is_none_is_refused():
+    with pytest.raises(InputError, match="turn"):
+        call_batch.checked(batch(2, turn=["today", "soon"]), HOUR)
+
+
+def test_a_held_out_deal_shows_no_turn():
+    one = marked(["today", ""], flag=["", "holdout"])
+    assert "turn" not in one.holdout

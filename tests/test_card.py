@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scored_project import contact
 from tierwise import (
     calibration,
     candidates,
@@ -74,8 +75,7 @@ def steps_of(
         "select_threshold": {
             "calibrator": calibrator,
             "threshold": threshold,
-            "aim": aim,
-            "recall_share": 0.8,
+            **contact(aim=aim),
         },
         "validate_tiers": {
             "verdict": verdict,
@@ -315,7 +315,7 @@ def test_a_threshold_that_each_open_list_has_for_itself_is_no_number_on_the_card
     folder = write(trained, tmp_path / "leads", threshold=0.13571, aim=aim)
     found = files.read_json(folder / "card.json")
     assert found["threshold_chance"] is None
-    assert found["contact"] == {"aim": aim, "recall_share": 0.8}
+    assert found["contact"] == contact(aim=aim)
     assert lines_of(folder, "Outputs")[-1] == line
 
 
@@ -459,3 +459,11 @@ def test_card_of_the_same_code_and_data_names_the_same_version(trained):
     assert first == second
     notebook = files.project_root() / "notebooks" / "export_model.ipynb"
     assert first["code_version"] == imports.code_version(imports.watched(notebook))
+
+
+def test_how_many_can_be_contacted_a_day_stands_on_the_card(trained, tmp_path):
+    written = build(trained) | {"contact": contact(contacts_per_day_count=1200)}
+    assert card.contact_line("chance", written).endswith(
+        ", at most 1,200 a day, most expected profit first"
+    )
+    assert "a day" not in card.contact_line("chance", build(trained))

@@ -40,6 +40,7 @@ def test_help_teaches_with_an_example(run):
         "score",
         "replay",
         "publish",
+        "recalibrate",
         "rollback",
         "push",
         "webhook",

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("xlsxwriter", reason="needs the extra hourly")
 
 from hourly_world import last_hour
+from scored_project import contact
 from tierwise import delivery, hour, hourly, ledger
 from tierwise.files import InputError
 
@@ -72,6 +73,28 @@ def test_every_open_deal_is_on_one_list_and_held_out_ones_show_nothing(handed):
         assert lines[name]["chance"] == ""
     shown = rows.loc[rows["shown"], "entity_id"]
     assert all(lines[name]["tier"] for name in shown)
+
+
+def test_so_many_deals_are_marked_as_a_day_has_room_for(scorer, folder, tmp_path):
+    card = scorer.card | {"contact": contact(aim="f1", contacts_per_day_count=12)}
+    given = replace(scorer, card=card), folder / "one", last_hour(folder), asked(), tmp_path
+    done = delivery.deliver(*given)
+    rows = pd.read_parquet(tmp_path / "batch.parquet").set_index("entity_id")
+    lines = on_lists(tmp_path)
+    assert {name: line["turn"] for name, line in lines.items()} == rows["turn"].to_dict()
+    assert 0 < done["turns_count"] == (rows["turn"] == "today").sum() <= 12
+    assert not (rows["turn"] == "today")[rows["flag"] == "holdout"].any()
+    assert f"{done['turns_count']} to contact today" in delivery.sentence(done)
+    page = next((tmp_path / "lists" / "current").glob("owner*.html")).read_text()
+    assert "all lists have room for 12 contacts a day" in page
+
+
+def test_a_batch_that_an_older_version_left_is_handed_out_again(scorer, folder, tmp_path):
+    given = scorer, folder / "one", last_hour(folder), asked(), tmp_path
+    delivery.deliver(*given)
+    rows = pd.read_parquet(tmp_path / "batch.parquet").drop(columns="turn")
+    rows.to_parquet(tmp_path / "batch.parquet")
+    assert delivery.deliver(*given)["turns_count"] == 0
 
 
 def test_lists_of_a_simulated_world_say_so(handed):

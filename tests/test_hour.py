@@ -1,5 +1,6 @@
 """One hour: the columns of training, the order of the scores, reasons that add up, one message."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from crm import write_parquet
 from hourly_world import SHARES, last_hour
+from scored_project import contact
 from test_leads import QUESTION
 from tierwise import (
     context,
@@ -176,6 +178,32 @@ def test_reasons_are_told_to_the_first_so_many_ranks_the_strongest_first(scorer,
     assert told.str.contains("raises the odds|lowers the odds").mean() > 0.8
     every = batch(scorer, folder)
     pd.testing.assert_frame_equal(rows.head(10), every.head(10))
+
+
+def priced(scorer, **changes):
+    told = contact(value_per_win_eur="value_last", typical_eur=[500.0, 1.0], **changes)
+    return dataclasses.replace(scorer, card=scorer.card | {"contact": told})
+
+
+def test_a_contact_is_worth_chance_times_the_value_known_now_less_its_cost(scorer, folder):
+    found = batch(priced(scorer), folder)
+    expected = found["chance"] * found["value_eur"] - 1.0
+    assert expected.nunique() > 50
+    np.testing.assert_allclose(found["expected_profit_eur"], expected, rtol=1e-6)
+
+
+def test_a_value_below_zero_is_worth_nothing_and_a_missing_one_is_the_typical_one():
+    columns = pd.DataFrame({"value_last": [-3.0, np.nan, 7.0], "other": "text"})
+    told = contact(value_per_win_eur="value_last", typical_eur=[500.0, 1.0])
+    assert hour.money(columns, told)["value_per_win_eur"].tolist() == [0.0, 500.0, 7.0]
+    with pytest.raises(InputError, match="'gone', which is not among the features"):
+        hour.money(columns, contact(value_per_win_eur="gone", typical_eur=[500.0, 1.0]))
+
+
+def test_a_card_of_an_older_version_tells_no_money_and_its_hour_is_scored(scorer, folder):
+    older = scorer.card | {"contact": {"aim": "profit", "recall_share": 0.8}}
+    found = batch(dataclasses.replace(scorer, card=older), folder)
+    assert found["expected_profit_eur"].isna().all()
 
 
 def test_the_last_touch_is_the_latest_contact_that_was_known(scorer, folder):

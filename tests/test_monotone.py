@@ -71,3 +71,13 @@ def test_without_directions_the_settings_are_as_they_were():
 def test_a_direction_for_what_is_no_number_or_that_is_none_is_refused(directions):
     with pytest.raises(InputError, match="directions in params.yaml"):
         monotone.directed(candidates.SEARCHED, directions, FEATURES)
+
+
+def test_a_reader_is_told_whether_the_chosen_candidate_keeps_to_the_directions():
+    asked = {"x": 1, "wait_days": -1}
+    assert monotone.sentence({}, "blend") == ""
+    held = [name for name in [*candidates.CANDIDATES, candidates.BLEND, "by_x"]
+            if " is held to" in monotone.sentence(asked, name)]  # fmt: skip
+    assert held == list(monotone.DIRECTED)
+    assert "x up, wait_days down" in monotone.sentence(asked, "xgboost")
+    assert "only its trees are held" in monotone.sentence(asked, "blend")

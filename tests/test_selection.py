@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tierwise import evaluation, rolling, selection
+from tierwise import candidates, evaluation, frozen, models, rolling, selection, value_rates
 from tierwise import examples as ex
 
 SIMPLE = ["base_rate", "best_single_column", "naive_bayes", "logistic_regression"]
@@ -84,3 +84,59 @@ def test_a_baseline_is_never_chosen_however_high_its_figure():
     assert selection.candidate(aucs, "forest", False, 0.0) == "forest"
     aucs["auc_interval"] = [[0.4, 0.6]] * 4
     assert "best AUC inside periods 0.530, forest" in selection.sentence(aucs, "forest", False)
+
+
+def found_by(settings, weights=(0.2, 0.8)):
+    return rolling.Rolled(pd.DataFrame(), dict(settings), weights)
+
+
+def with_wins(count):
+    return np.r_[np.ones(count), np.zeros(2 * count)]
+
+
+FEATURES = pd.DataFrame({"age": [1.0, 2.0], "job": ["a", "b"]})
+
+
+def test_the_table_of_settings_has_what_is_chosen_and_the_whole_budget():
+    chosen = {name: tried[-1] for name, tried in candidates.SEARCHED.items()}
+    rates = FEATURES.assign(**{f"{value_rates.PREFIX}job": [0.1, 0.2]})
+    given = candidates.SEARCHED, found_by(chosen), rates, with_wins(2000)
+    linear, trees = selection.settings(*given).to_dict("records")
+    assert (linear["blend_weight"], trees["blend_weight"]) == (0.2, 0.8)
+    assert linear["half_life"] == trees["half_life"] == "all rows count the same"
+    assert (linear["value_rates"], trees["value_ranks"]) == ("yes", "yes")
+    assert (trees["tree_depth"], trees["rounds_count"]) == (5, 60)
+    assert pd.isna(linear["tree_depth"])
+    assert (linear["settings_count"], trees["settings_count"]) == (4, 5)
+    assert (linear["fits_count"], trees["fits_count"]) == (4, 3)
+    assert "9 settings in 7 fits a period, 3 of them of trees" in selection.budget(
+        selection.settings(*given)
+    )
+
+
+def test_settings_that_a_table_has_no_columns_for_are_not_counted():
+    first = {name: tried[0] for name, tried in candidates.SEARCHED.items()}
+    table = selection.settings(candidates.SEARCHED, found_by(first), FEATURES, with_wins(2000))
+    assert table["settings_count"].tolist() == [2, 5]
+    assert table["half_life"].tolist() == ["2,000 rows"] * 2
+
+
+def test_the_table_has_the_trees_that_are_fitted_not_those_that_many_rows_would_allow():
+    deep = {name: tried[-1] for name, tried in candidates.SEARCHED.items()}
+    few = with_wins(100)
+    table = selection.settings(candidates.SEARCHED, found_by(deep), FEATURES, few)
+    features = pd.DataFrame({"x": np.linspace(0, 1, len(few), dtype="float32")})
+    model = models.fit("recent_boosting", features, few, deep["recent_boosting"])[0].parts[0][-1]
+    assert table["tree_depth"].iloc[1] == model.get_params()["max_depth"] == 3
+    assert table["rounds_count"].iloc[1] == model.get_params()["n_estimators"]
+
+
+def test_where_nothing_has_settings_nothing_is_said_to_be_searched():
+    lasting = frozen.searched("frozen")
+    table = selection.settings(lasting, found_by({}, ()), FEATURES, with_wins(5))
+    assert table.empty
+    held = {"recent_boosting": lasting["recent_boosting"][0]}
+    alone = selection.settings(lasting, found_by(held, ()), FEATURES, with_wins(5))
+    assert alone["blend_weight"].isna().all()
+    for found in (table, alone):
+        assert selection.budget(found).startswith("Nothing is searched")

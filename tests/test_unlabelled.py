@@ -81,7 +81,7 @@ def test_a_guess_that_helped_in_every_period_and_stayed_near_is_offered():
     past = score, won, period, period + 3, np.full(len(score), 0.06)
     row = without_labels(past, factor=5.0)
     assert row["interval"][1] < 0
-    assert row["not_offered"] == ""
+    assert row["not_offered"] == unlabelled.PASSED
     assert "it once guessed" in without_labels(past, factor=2.0)["not_offered"]
 
 
@@ -116,7 +116,7 @@ def test_a_gain_that_may_be_luck_is_not_offered():
 )
 def test_the_guard_asks_for_a_near_guess_and_for_a_sure_gain(guessed, change, offered):
     shares = pd.DataFrame({"period": [1], "guessed_share": [guessed], "known_share": [0.1]})
-    assert (unlabelled.objection(shares, change, factor=2.0) == "") == offered
+    assert (unlabelled.guarded(shares, change, factor=2.0) == unlabelled.PASSED) == offered
 
 
 def test_the_guess_looks_at_no_outcome_of_its_own_period():

@@ -40,16 +40,36 @@ def forecast(protocol: Protocol) -> Answer:
     os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # one process, like the peers, and all of it counted
     started = cpu_s()
     if protocol.as_of is None:
-        chances = [shuffled(protocol, *fold) for fold in protocol.folds]
-        return Answer(np.concatenate(chances), cpu_s() - started, 0.0)
+        answers = [shuffled(protocol, *fold) for fold in protocol.folds]
+        chances = np.concatenate([answer.chances for answer in answers])
+        predict_s = sum(answer.predict_cpu_s for answer in answers)
+        return Answer(chances, cpu_s() - started - predict_s, predict_s)
     features, outcome = with_context(protocol), protocol.outcome.astype(float)
     if len(protocol.folds) == 1:
-        chances, way = lasting(protocol, features, outcome)
-        return Answer(chances, cpu_s() - started, 0.0, way)
+        answer = lasting(protocol, features, outcome)
+        return answer._replace(fit_cpu_s=cpu_s() - started - answer.predict_cpu_s)
     periods = warm_up(protocol) + [period(protocol, *fold) for fold in protocol.folds]
-    table = rolling.origin(features, outcome, periods, [candidates.BLEND]).table
+    rolled = rolling.origin(features, outcome, periods, [candidates.BLEND])
+    table, fitted_s = rolled.table, cpu_s() - started
     judged = table[table["period"] >= len(periods) - len(protocol.folds)]
-    return Answer(judged[candidates.BLEND].to_numpy(), cpu_s() - started, 0.0)
+    predict_s = asked_again(rolled, features, outcome, periods[-len(protocol.folds) :])
+    return Answer(judged[candidates.BLEND].to_numpy(), fitted_s, predict_s)
+
+
+def asked_again(
+    rolled: rolling.Rolled, features: pd.DataFrame, outcome: np.ndarray, periods: list[ex.Period]
+) -> float:
+    """Processor seconds of the last period's blend for the rows of each period in turn.
+
+    Rolls judge several settings on every fit, so what chances alone cost is measured afterwards.
+    """
+    known = periods[-1].known
+    learned = features.iloc[known], outcome[known]
+    model = rolling.fit(candidates.BLEND, *learned, rolled.settings, rolled.of_today())
+    started = cpu_s()
+    for each in periods:
+        models.chance(model, features.iloc[each.rows])
+    return cpu_s() - started
 
 
 def period(protocol: Protocol, known: np.ndarray, rows: np.ndarray) -> ex.Period:
@@ -85,12 +105,10 @@ def warm_up(protocol: Protocol) -> list[ex.Period]:
     return rolls
 
 
-def lasting(
-    protocol: Protocol, features: pd.DataFrame, outcome: np.ndarray
-) -> tuple[np.ndarray, str]:
+def lasting(protocol: Protocol, features: pd.DataFrame, outcome: np.ndarray) -> Answer:
     """Chances of one fit for all judged rows, as `use: frozen` makes them from the known rows.
 
-    With the way that was chosen, in words.
+    With the way that was chosen, in words; seconds of fits are left to the caller.
     """
     known, rows = protocol.folds[0]
     clock = {"as_of": protocol.as_of, "outcome_known_at": protocol.known_at}
@@ -110,10 +128,11 @@ def lasting(
     known_at = past["outcome_known_at"].iloc[unseen["row"]]
     unseen = unseen.iloc[row_weights.latest_last(known_at, unseen["row"])]
     calibrator = corrected(unseen, names[-1], len(rows))
+    started = cpu_s()
     score = models.chance(model, features.iloc[rows])
-    return ties_broken(calibration.apply(calibrator, score), score), told(
-        names[-1], found, calibrator["method"]
-    )
+    chances = ties_broken(calibration.apply(calibrator, score), score)
+    way = told(names[-1], found, calibrator["method"])
+    return Answer(chances, 0.0, cpu_s() - started, way)
 
 
 def told(candidate: str, found: pd.DataFrame, method: str) -> str:
@@ -141,8 +160,11 @@ def corrected(table: pd.DataFrame, name: str, later_count: int) -> calibration.C
     return calibration.fit(method, past[0], past[1])
 
 
-def shuffled(protocol: Protocol, known: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Chances of `rows` where time plays no part: weights and settings by folds of `known`."""
+def shuffled(protocol: Protocol, known: np.ndarray, rows: np.ndarray) -> Answer:
+    """Chances of `rows` where time plays no part: weights and settings by folds of `known`.
+
+    Seconds of fits are left to the caller.
+    """
     folds = np.array_split(np.arange(len(known)), FOLD_COUNT)
     everyone = np.r_[known, rows]
     features = protocol.columns.iloc[everyone].reset_index(drop=True)
@@ -156,4 +178,5 @@ def shuffled(protocol: Protocol, known: np.ndarray, rows: np.ndarray) -> np.ndar
     )
     chosen = (rolled.settings, rolled.of_today())
     model = rolling.fit(candidates.BLEND, table, outcome[inside], *chosen)
-    return models.chance(model, features.iloc[len(known) :])
+    started = cpu_s()
+    return Answer(models.chance(model, features.iloc[len(known) :]), 0.0, cpu_s() - started)

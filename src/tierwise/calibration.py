@@ -36,7 +36,7 @@ from tierwise.unlabelled import (
     LATEST_COUNT,
     SHARE_FACTOR,
     forward_without_labels,
-    objection,
+    guarded,
     share_of_wins,
 )
 
@@ -256,9 +256,9 @@ def compare(
     All of shape (n,), rows in time order. Columns: method; log_loss, brier, calibration_error
     over all judged rows (NaN if there are none); log_loss_change against `none`, below 0 if
     better, and its 95 % interval with whole periods resampled; not_offered, a reason or "". The
-    last row is the correction without labels, offered only where it never strayed by more than
-    the factor from the known share of wins and its interval is below 0. learned_share is for it
-    alone: the share of wins that each row's model learned from, see `forward_without_labels`.
+    last row is the correction without labels, never chosen: it passes its guard where it never
+    strayed by more than the factor from the known share of wins and its interval is below 0. For it
+    alone is learned_share, of wins that each row's model learned from (`forward_without_labels`).
     """
     given = score, outcome, period, known_from
     chances = {method: forward(method, *given, age_count) for method in METHODS}
@@ -266,7 +266,7 @@ def compare(
     judged = np.isfinite(chances["none"])
     plain, when = chances["none"][judged], period[judged]
     rows = [judged_row(m, c[judged], plain, outcome[judged], when) for m, c in chances.items()]
-    rows[-1]["not_offered"] = objection(shares, rows[-1]["interval"], factor)
+    rows[-1]["not_offered"] = guarded(shares, rows[-1]["interval"], factor)
     return pd.DataFrame(rows)
 
 

@@ -139,32 +139,43 @@ def recent_logistic(features: pd.DataFrame, outcome: np.ndarray) -> Pipeline:
 
 
 def recent_boosting(
-    features: pd.DataFrame,
+    features: pd.DataFrame, outcome: np.ndarray, ranks: bool = False, **settings: Any
+) -> Pipeline:
+    """Small random forests, boosted; late rows count more.
+
+    The trees of a round see other rows and columns each, so that their mean keeps what they
+    agree on (boosting with subsamples: Friedman 2002). ranks: text values also by how frequent
+    they are; with so many more columns a split sees fewer. settings: of `affordable`.
+    """
+    asked = affordable(outcome, **settings)
+    used: Settings = {"n_estimators": asked["round_count"], "max_depth": asked["depth"]}
+    used |= {"reg_lambda": asked["shrinkage"], "learning_rate": asked["rate"]}
+    used |= {"min_child_weight": asked["least_weight"]}
+    by_node = 0.25 if ranks else 0.4
+    spread: Settings = {"num_parallel_tree": 4, "subsample": 0.7, "colsample_bynode": by_node}
+    return trees(features, ranks, **used, **spread)
+
+
+def affordable(
     outcome: np.ndarray,
     round_count: int = 60,
     depth: int = 3,
     shrinkage: float = 10.0,
     rate: float = 0.14,
     least_weight: float = 5.0,
-    ranks: bool = False,
-) -> Pipeline:
-    """Small random forests, boosted; late rows count more.
+) -> Settings:
+    """Settings of `recent_boosting` as far as these outcomes bear them.
 
-    The trees of a round see other rows and columns each, so that their mean keeps what they
-    agree on (boosting with subsamples: Friedman 2002). shrinkage: the L2 penalty of a leaf; the
-    larger, the less a few rows can say. least_weight: p (1 - p) summed over the rows of a leaf, at
-    least; many leaves for rare values need a small one. rate: how far a round goes. Deep trees and
-    leaves of few rows are for many outcomes of both kinds. ranks: text values also by how frequent
-    they are; with so many more columns a split sees fewer.
+    shrinkage: the L2 penalty of a leaf; the larger, the less a few rows can say. least_weight:
+    p (1 - p) summed over the rows of a leaf, at least; many leaves for rare values need a small
+    one. rate: how far a round goes. Deep trees and leaves of few rows are for many outcomes of
+    both kinds.
     """
     if np.minimum(outcome.sum(), len(outcome) - outcome.sum()) < DEEP_MIN_COUNT:
         round_count, depth = min(round_count, round(CAREFUL_STEPS / rate)), min(depth, 3)
         shrinkage, least_weight = max(shrinkage, 10.0), max(least_weight, 5.0)
-    settings: Settings = {"n_estimators": round_count, "max_depth": depth, "reg_lambda": shrinkage}
-    settings |= {"learning_rate": rate, "min_child_weight": least_weight}
-    by_node = 0.25 if ranks else 0.4
-    spread: Settings = {"num_parallel_tree": 4, "subsample": 0.7, "colsample_bynode": by_node}
-    return trees(features, ranks, **settings, **spread)
+    found = {"round_count": round_count, "depth": depth, "shrinkage": shrinkage}
+    return found | {"rate": rate, "least_weight": least_weight}
 
 
 Builder = Callable[..., Pipeline]

@@ -11,39 +11,42 @@ import onnxruntime
 import pandas as pd
 
 from tierwise import examples as ex
-from tierwise import files, imports, scoring
+from tierwise import files, imports, scoring, thresholds
 from tierwise.preparation import categories_of
 
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "pandas", "scikit-learn", "skl2onnx", "skops")
 MODEL_FILES = ("model.onnx", "model.skops")
+# Of the metrics of select_threshold: whom to contact, and what it is worth.
+CONTACT = ("aim", "recall_share", *thresholds.MONEY, "typical_eur", "contacts_per_day_count")
 
 
 def build(
-    application: str, learned: pd.DataFrame, learn: pd.DataFrame, steps: dict[str, Any]
+    application: str, examples: pd.DataFrame, features: pd.DataFrame, steps: dict[str, Any]
 ) -> dict[str, Any]:
     """card.json as a dict. steps: earlier metrics.
 
-    learned, learn: the examples that the model was fitted on (see `examples.before_judging`) and
-    their features, in time order.
+    examples, features: of the rows that the model was fitted on (see `examples.before_judging`),
+    in time order.
     """
-    first, last = (ex.label(learned["as_of"].iloc[at]) for at in (0, -1))
-    features, compared = steps["build_features"], steps["compare_models"]
+    first, last = (ex.label(examples["as_of"].iloc[at]) for at in (0, -1))
+    built, compared = steps["build_features"], steps["compare_models"]
     chosen, judged = steps["select_threshold"], steps["validate_tiers"]
     model = scoring.session(files.models_path(application, "model.onnx"))
-    learn = learn[[item.name for item in model.get_inputs()]]  # a model may do without some columns
+    # A model may do without some columns.
+    features = features[[item.name for item in model.get_inputs()]]
     issued = judged["verdict"] != "cannot rank"
     tiered = judged["verdict"] == "supported"
     return {
         "application": application,
-        "entity": features["entity"],
-        "horizon_days": features["horizon_days"],
-        "simulated": features["simulated"],
+        "entity": built["entity"],
+        "horizon_days": built["horizon_days"],
+        "simulated": built["simulated"],
         "verdict": judged["verdict"],
         "sentence": judged["sentence"],
         "model": compared["candidate"] if issued else None,
-        "output": outputs(features["entity"], model) if issued else {},
+        "output": outputs(built["entity"], model) if issued else {},
         "calibration": chosen["calibrator"] if issued else None,
-        "contact": {name: chosen[name] for name in ("aim", "recall_share")} if issued else {},
+        "contact": {name: chosen[name] for name in CONTACT} if issued else {},
         "threshold_chance": chosen["threshold"] if issued and chosen["aim"] == "profit" else None,
         "tiers_by": judged["way"] if tiered else None,
         "tier_shares": judged["tier_shares"] if tiered else {},
@@ -51,11 +54,11 @@ def build(
         "tiers": judged["tiers"] if tiered else [],
         "auc": judged["auc"],
         "auc_interval": judged["auc_interval"],
-        "columns": columns(learn),
-        "never_use": features["quarantined"],
-        "learned_from": {"rows_count": len(learned), "first": first, "last": last},
-        "judged_on": features["spans"][2],
-        "data_version": features["data_version"],
+        "columns": columns(features),
+        "never_use": built["quarantined"],
+        "learned_from": {"rows_count": len(examples), "first": first, "last": last},
+        "judged_on": built["spans"][2],
+        "data_version": built["data_version"],
         "code_version": imports.code_version(
             imports.watched(files.project_root() / "notebooks" / "export_model.ipynb")
         ),
@@ -72,17 +75,17 @@ def outputs(entity: str, model: onnxruntime.InferenceSession) -> dict[str, str]:
     }
 
 
-def columns(learn: pd.DataFrame) -> list[dict[str, Any]]:
+def columns(features: pd.DataFrame) -> list[dict[str, Any]]:
     """Per input: name, kind, and the values or the usual range that the model has learned from.
 
     The range holds 98 % of the rows, 1 % lie below and 1 % above it.
     """
-    listed = categories_of(learn)
+    listed = categories_of(features)
     found = []
-    for name in learn:
-        if pd.api.types.is_numeric_dtype(learn[name]):
+    for name in features:
+        if pd.api.types.is_numeric_dtype(features[name]):
             # Percentiles: the ends of a column are single persons' values.
-            limits = learn[name].quantile([0.01, 0.99], interpolation="nearest").tolist()
+            limits = features[name].quantile([0.01, 0.99], interpolation="nearest").tolist()
             found.append({"name": name, "kind": "number", "range": limits, "missing": "NaN"})
         else:
             values = sorted(listed.get(name, []))
@@ -106,7 +109,7 @@ def columns_table(card: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["column", "kind", "known values", "missing is"])
 
 
-def checks(card: dict[str, Any], learn: pd.DataFrame, onnx: Path, count: int) -> dict[str, Any]:
+def checks(card: dict[str, Any], features: pd.DataFrame, onnx: Path, count: int) -> dict[str, Any]:
     """Inputs with the chances that the model gives them.
 
     Each column is drawn on its own, so no line is somebody's record; the last one has every
@@ -116,7 +119,7 @@ def checks(card: dict[str, Any], learn: pd.DataFrame, onnx: Path, count: int) ->
     random = np.random.default_rng(0)
     drawn = {}
     for column in card["columns"]:
-        values = learn[column["name"]].to_numpy()[random.integers(len(learn), size=count)]
+        values = features[column["name"]].to_numpy()[random.integers(len(features), size=count)]
         if column["kind"] == "number":
             short = np.array([float(f"{value:.3g}") for value in values])
             drawn[column["name"]] = np.r_[short, np.nan].astype("float32")
@@ -138,7 +141,7 @@ def as_json(value: Any) -> Any:
 
 
 def write(
-    folder: Path, card: dict[str, Any], learn: pd.DataFrame, onnx: Path, checks_count: int
+    folder: Path, card: dict[str, Any], features: pd.DataFrame, onnx: Path, checks_count: int
 ) -> None:
     """Replace the folder in one move. Without a model (cannot rank) only the cards are written."""
     # A run whose pipeline was killed may still be writing: no two runs share a name.
@@ -150,7 +153,7 @@ def write(
     if card["model"]:
         for name in MODEL_FILES:
             shutil.copyfile(onnx.parent / name, partial / name)
-        promised = checks(card, learn, onnx, checks_count)
+        promised = checks(card, features, onnx, checks_count)
         files.write_json(partial / "checks.json", promised, digits=9)
     files.write_json(partial / "card.json", card)
     files.write_text(partial / "MODEL_CARD.md", markdown(card))
@@ -180,6 +183,7 @@ def markdown(card: dict[str, Any]) -> str:
         f"- Model: {(card['model'] or 'none, because nothing ranks').replace('_', ' ')}",
         f"- Learned from {learned['rows_count']:,} rows, {learned['first']} to {learned['last']}",
         f"- Judged once on {judged['rows_count']:,} rows, {judged['first']} to {judged['last']}",
+        *corrected_line(card),
         f"- Data {card['data_version']}, code {card['code_version']}"
         + (", simulated data" if card["simulated"] else ""),
         "",
@@ -203,6 +207,15 @@ def markdown(card: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def corrected_line(card: dict[str, Any]) -> list[str]:
+    """Of a correction by `tierwise recalibrate`."""
+    told = card.get("recalibrated")
+    if not told:
+        return []
+    when = f"known from {told['first']} to {told['last']}"
+    return [f"- Chances corrected anew from {told['outcomes_count']:,} outcomes {when}"]
+
+
 def output_lines(card: dict[str, Any]) -> list[str]:
     if not card["model"]:
         return ["- none: no model is handed over"]
@@ -216,16 +229,18 @@ def output_lines(card: dict[str, Any]) -> list[str]:
 def contact_line(chance: str, card: dict[str, Any]) -> str:
     """Whom to contact: what pays, or the top of each open list that its own chances ask for."""
     aim, threshold = card["contact"]["aim"], card["threshold_chance"]
+    room = card["contact"]["contacts_per_day_count"]
+    most = f", at most {room:,g} a day, most expected profit first" if room else ""
     if aim == "f1":
-        return f"- contact the top of each open list, as far as `{chance}` expects the highest F1"
-    if aim == "recall":
+        how = f"the top of each open list, as far as `{chance}` expects the highest F1"
+    elif aim == "recall":
         share = card["contact"]["recall_share"]
-        return (
-            f"- contact the top of each open list in which `{chance}` expects {share:.0%} of wins"
-        )
-    if threshold is None:
-        return f"- contact when `{chance}` times the row's value exceeds its cost"
-    return f"- contact when `{chance}` is at least {threshold:.4f}"
+        how = f"the top of each open list in which `{chance}` expects {share:.0%} of wins"
+    elif threshold is None:
+        how = f"when `{chance}` times the row's value exceeds its cost"
+    else:
+        how = f"when `{chance}` is at least {threshold:.4f}"
+    return f"- contact {how}{most}"
 
 
 def place(card: dict[str, Any], name: str) -> str:

@@ -22,12 +22,14 @@ from tierwise import (
     snapshot,
 )
 from tierwise import examples as ex
-from tierwise.calls import lists
+from tierwise.calls import lists, today
+from tierwise.calls.batch import TURN
 from tierwise.files import InputError
 from tierwise.hourly import Asked, flagged, prepared, remembered
 
 REASONS = [f"reason_{number}" for number in range(1, hour.REASONS_COUNT + 1)]
-LISTED = ["owner_id", "rank", "tier", "chance", *REASONS, "last_touch_at", "flag", "value_eur"]
+LISTED = ["owner_id", "rank", "tier", "chance", *REASONS, "last_touch_at", "flag"]
+LISTED += ["value_eur", "turn"]
 
 
 def score(root: Path, application: str, as_of: str) -> dict[str, Any]:
@@ -87,6 +89,7 @@ def deliver(
     if rows.empty:
         raise InputError(f"No {scorer.card['entity']} is open at {ex.label(as_of)}.")
     rows = flagged(rows.assign(scored_at=as_of, model_version=scorer.version), settings)
+    rows["turn"] = today.turns(rows, scorer.card.get("contact", {}))
     files.write_parquet(place, rows)
     ledger.append(folder / "ledger", remembered(rows))
     return told(rows, written(scorer, folder, rows, as_of), as_of, True)
@@ -94,8 +97,9 @@ def deliver(
 
 def written(scorer: hour.Scorer, folder: Path, rows: pd.DataFrame, as_of: pd.Timestamp) -> Path:
     """The folder of the call lists of these rows."""
+    why = today.why(scorer.card.get("contact", {}))
     is_simulated = bool(scorer.card["simulated"])
-    return lists.write(folder / "lists", listed(rows), as_of, simulated=is_simulated)
+    return lists.write(folder / "lists", listed(rows), as_of, simulated=is_simulated, why=why)
 
 
 def refuse_stale(tables: Path, as_of: pd.Timestamp, hours: float) -> None:
@@ -109,8 +113,9 @@ def refuse_stale(tables: Path, as_of: pd.Timestamp, hours: float) -> None:
 
 
 def listed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The columns of call lists, in the order of places."""
-    found = rows[LISTED].assign(rank=rows["place"].where(rows["place"] > 0).astype("Int64"))
+    """The columns of call lists in the order of places; a batch of an older version has no turn."""
+    found = rows[[name for name in LISTED if name in rows]]
+    found = found.assign(rank=rows["place"].where(rows["place"] > 0).astype("Int64"))
     found.insert(0, "deal_id", rows["entity_id"].astype("int64"))
     return found.assign(scored_at=rows["scored_at"])
 
@@ -123,6 +128,7 @@ def told(rows: pd.DataFrame, place: Path, as_of: pd.Timestamp, is_new: bool) -> 
         "rows_count": len(rows),
         "tiers": {name: int(counts[name]) for name in sorted(counts.index) if name},
         "flags": {name: int((rows["flag"] == name).sum()) for name in ("exploration", "holdout")},
+        "turns_count": int((rows["turn"] == TURN).sum()) if "turn" in rows else 0,
         "lists": place,
     }
 
@@ -133,4 +139,5 @@ def sentence(done: dict[str, Any]) -> str:
     flags = ", ".join(f"{count:,} {name}" for name, count in done["flags"].items())
     was = "" if done["is_new"] else " It was scored before; the lists are written anew."
     counted = f"{done['rows_count']:,} open, {tiers or 'no tiers issued'}; {flags}"
+    counted += f"; {done['turns_count']:,} to contact today"
     return f"{ex.label(done['as_of'])} UTC: {counted}. Lists in {done['lists']}.{was}"

@@ -5,7 +5,7 @@
 
 Columns come from the application and kernel that made the examples, so a row scored at an as-of
 time has the columns it would have had in training. Memory is bounded by the largest partition and
-by five numbers a row; reasons are given to so many rows from the top.
+by six numbers a row; reasons are given to so many rows from the top.
 """
 
 import tempfile
@@ -28,6 +28,7 @@ from tierwise import (
     reasons,
     scoring,
     snapshot,
+    thresholds,
     tiers,
     words,
 )
@@ -116,9 +117,10 @@ def batch(
     """All open rows of the hour, best first, and what was noted: data_until, rows_count, ...
 
     Columns: entity_id, owner_id (missing: nobody), rank (from 1), tier ("" where the card gives
-    none), chance, score, last_touch_at, value_eur, reason_1 ... reason_3 ("" for none). Of equal
-    scores the lower entity_id ranks first. tables: a snapshot. workspace: where columns lie
-    meanwhile, if not beside the snapshot.
+    none), chance, score, last_touch_at, value_eur, expected_profit_eur of a contact (NaN where the
+    card tells no money), reason_1 ... reason_3 ("" for none). Of equal scores the lower entity_id
+    ranks first. tables: a snapshot. workspace: where columns lie meanwhile, if not beside the
+    snapshot.
     """
     about = snapshot.about(tables)
     beside = workspace or tables.parent
@@ -167,7 +169,23 @@ def columns_of(
     told, columns = rows[TOLD], rows.drop(columns=TOLD)
     if new_columns == "refuse":
         likeness.refuse_new(list(columns), scorer.built)
-    return told, likeness.prepared(with_times(columns, around), scorer.card)
+    priced = told.join(money(columns, scorer.card.get("contact", {})))
+    return priced, likeness.prepared(with_times(columns, around), scorer.card)
+
+
+def money(columns: pd.DataFrame, contact: dict[str, Any]) -> pd.DataFrame:
+    """Value and cost of each row in euros, as params.yaml had them when the model was made.
+
+    columns: of the application. contact: of the card; NaN where it is of an older version, which
+    tells no money. A negative value is none: one deal that was entered wrongly stops no hour.
+    """
+    if "typical_eur" not in contact:
+        return pd.DataFrame(np.nan, columns.index, thresholds.MONEY)
+    named = [contact[name] for name in thresholds.MONEY if isinstance(contact[name], str)]
+    known = columns[[name for name in columns if name in named]]
+    known = known.assign(**known.select_dtypes("number").clip(lower=0))
+    told = zip(thresholds.MONEY, thresholds.later_money(contact, known), strict=True)
+    return pd.DataFrame(dict(told), index=columns.index)
 
 
 def scored(
@@ -176,7 +194,9 @@ def scored(
     """What is told of each row, score, chance, part and place; and columns for a check."""
     told, columns = columns_of(scorer, path, around, new_columns)
     model = scoring.session(scorer.folder / "model.onnx")
-    found = told.drop(columns="as_of").join(scoring.score(model, columns))
+    found = told.drop(columns=["as_of", *thresholds.MONEY]).join(scoring.score(model, columns))
+    value, cost = (told[name] for name in thresholds.MONEY)
+    found["expected_profit_eur"] = found["chance"] * value - cost
     found["part"], found["place"] = path.name, np.arange(len(found))
     step = max(1, len(columns) // CHECKED_COUNT)
     return found, columns.iloc[::step].copy()  # a view would keep all columns of every partition

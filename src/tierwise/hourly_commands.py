@@ -116,6 +116,32 @@ def publish(
 
 
 @hourly.command()
+def recalibrate(
+    application: Annotated[
+        str, typer.Argument(metavar="APPLICATION", help="A section of params.yaml.")
+    ],
+) -> None:
+    """Mend the chances that are given, without a refit.
+
+    For what `watch_drift` calls "recalibrate": the order holds, the level does not. The way must
+    pass the gate of `publish` on later cases first. `dvc repro` brings the newest outcomes,
+    `tierwise rollback` takes it back.
+
+    \b
+    Example:
+      dvc repro build_features@leads && tierwise recalibrate leads
+    """
+    from tierwise import recalibration
+    from tierwise.files import project_root
+    from tierwise.hour_steps import alone
+
+    root = project_root()
+    with alone(root, application):
+        history, gate = recalibration.recalibrate(root, application)
+    print(f"{history['version'].iloc[-1]} scores now. {gate['sentence']}", file=sys.stderr)
+
+
+@hourly.command()
 def rollback(
     application: Hourly,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="For the history.")] = "by hand",

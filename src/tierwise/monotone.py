@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from tierwise.candidates import BLEND
 from tierwise.files import InputError
 from tierwise.preparation import numbers_of
 
@@ -49,3 +50,18 @@ def hold(part: Pipeline, directions: dict[str, int]) -> None:
     model = part.named_steps["model"]
     name = "monotonic_cst" if "monotonic_cst" in model.get_params() else "monotone_constraints"
     model.set_params(**{name: signs if name == "monotonic_cst" else tuple(signs)})
+
+
+def sentence(directions: dict[str, int], chosen: str) -> str:
+    """Whether the chosen candidate keeps to the directions, for a reader; "" without any."""
+    if not directions:
+        return ""
+    ways = ", ".join(f"{name} {'up' if way > 0 else 'down'}" for name, way in directions.items())
+    name = chosen.replace("_", " ")
+    if chosen in DIRECTED:
+        return f" The chosen candidate, {name}, is held to the directions asked for: {ways}."
+    why = "only its trees are held" if chosen == BLEND else "only boosted trees can be held"
+    return (
+        f" Not held to the directions asked for ({ways}) is the chosen candidate, {name}: {why}, "
+        "so its chances may go the other way here and there."
+    )

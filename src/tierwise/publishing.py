@@ -17,6 +17,8 @@ from tierwise import dataset, files, retraining, rollback, scoring
 from tierwise import examples as ex
 from tierwise.files import InputError
 
+FIRST: dict[str, Any] = {"passed": True, "sentence": "The first model.", "measures": []}
+
 
 def published(root: Path, application: str) -> Path:
     return root / "data" / "scores" / application / "model"
@@ -42,7 +44,7 @@ def publish(root: Path, application: str) -> tuple[pd.DataFrame, dict[str, Any]]
     """
     folder, candidate = published(root, application), root / "exports" / application
     if not folder.is_dir():
-        gate: dict[str, Any] = {"passed": True, "sentence": "The first model.", "measures": []}
+        gate = FIRST
     elif not candidate.is_dir():
         raise InputError(f"{candidate} is missing. Run `dvc repro export_model@{application}`.")
     else:
@@ -65,7 +67,12 @@ def gate_of(application: str, folder: Path, candidate: Path) -> dict[str, Any]:
 
 
 def chance(folder: Path, features: pd.DataFrame, way_out: str = "") -> np.ndarray:
-    """What an export says of the rows. Raises InputError where it is damaged or can't say it.
+    """The chances that an export gives the rows; see `scores`."""
+    return scores(folder, features, way_out)["chance"].array
+
+
+def scores(folder: Path, features: pd.DataFrame, way_out: str = "") -> pd.DataFrame:
+    """What an export says of the rows: score, chance. InputError where it is damaged or can't.
 
     way_out: from columns that are gone.
     """
@@ -77,7 +84,7 @@ def chance(folder: Path, features: pd.DataFrame, way_out: str = "") -> np.ndarra
     gone = [name for name in names if name not in features]
     if gone:
         raise InputError(
-            f"{folder} reads {', '.join(gone[:3])}, which the features don't have any more, so the "
-            f"two models can't be compared on the same rows. {way_out}".rstrip()
+            f"{folder} reads {', '.join(gone[:3])}, which the features don't have any more, so it "
+            f"can't be judged on the same rows. {way_out}".rstrip()
         )
-    return scoring.score(scoring.session(folder / "model.onnx"), features[names])["chance"].array
+    return scoring.score(scoring.session(folder / "model.onnx"), features[names])

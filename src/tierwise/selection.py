@@ -3,8 +3,14 @@
 candidates: everywhere the table of `evaluation.summary`, one row per candidate, simplest first.
 """
 
+import numpy as np
 import pandas as pd
 
+from tierwise.candidates import BLENDED, Searched, Settings, affordable, possible
+from tierwise.rolling import Rolled, shared
+
+OF_TREES = ("round_count", "depth", "shrinkage", "rate", "least_weight")
+SEEN = {"value_ranks": "ranks", "value_rates": "value_rates"}
 BASELINES = ("recent_rate",)
 
 
@@ -67,4 +73,62 @@ def sentence(candidates: pd.DataFrame, chosen: str, able: bool) -> str:
     return (
         f"Yes: {name} is the simplest that ranks as well as any, with AUC {row['auc']:.3f} inside "
         f"later periods (95 % interval {low:.3f} to {high:.3f})."
+    )
+
+
+def settings(
+    searched: Searched, rolled: Rolled, features: pd.DataFrame, outcome: np.ndarray
+) -> pd.DataFrame:
+    """What the search has chosen for the parts of the blend, a row each, and what it tried.
+
+    features, outcome: all that is known now; with few outcomes trees stay smaller than their
+    settings allow, and the table has what is fitted. Columns: candidate, half_life (in rows),
+    tree_depth, rounds_count, value_ranks, value_rates (does it see them?), blend_weight (NaN
+    without a blend), settings_count, fits_count (of a period). No rows where neither was compared.
+    """
+    weights = dict(zip(BLENDED, rolled.weights, strict=False))
+    compared = [name for name in BLENDED if name in rolled.settings]
+    tried = {name: possible(searched[name], features) for name in compared}
+    chosen = {name: rolled.settings[name] for name in compared}
+    rows = {
+        "candidate": compared,
+        "half_life": [half_life(found) for found in chosen.values()],
+        "tree_depth": [size(name, found, outcome, "depth") for name, found in chosen.items()],
+        "rounds_count": [
+            size(name, found, outcome, "round_count") for name, found in chosen.items()
+        ],
+        **{
+            name: ["yes" if found.get(key) else "no" for found in chosen.values()]
+            for name, key in SEEN.items()
+        },
+        "blend_weight": [weights.get(name, np.nan) for name in compared],
+        "settings_count": [len(tried[name]) for name in compared],
+        "fits_count": [len(shared(tried[name])) for name in compared],
+    }
+    return pd.DataFrame(rows).astype({"tree_depth": "Int64", "rounds_count": "Int64"})
+
+
+def half_life(found: Settings) -> str:
+    count = found.get("half_life_count")
+    return f"{count:,} rows" if count else "all rows count the same"
+
+
+def size(name: str, found: Settings, outcome: np.ndarray, what: str) -> int | None:
+    """Depth or rounds of the trees that are fitted; None for what has no trees."""
+    if name != "recent_boosting":
+        return None
+    used = affordable(outcome, **{key: found[key] for key in OF_TREES if key in found})
+    return int(used[what])
+
+
+def budget(settings: pd.DataFrame) -> str:
+    """What the search may cost, for a reader. settings: of the function of this name."""
+    fits = settings.set_index("candidate")["fits_count"]
+    if (settings["settings_count"] == 1).all():
+        return "Nothing is searched: each candidate has one setting."
+    return (
+        f"The whole search: {settings['settings_count'].sum()} settings in {fits.sum()} fits a "
+        f"period, {fits['recent_boosting']} of them of trees, however many rows there are. Trees "
+        "that differ only in the round after which they stop share a fit. Another setting than the "
+        "first is taken only where past periods are ranked surely better with it."
     )

@@ -16,6 +16,7 @@ from tierwise.models import CHANCE_FLOOR, log_odds
 EM = "em, without labels"
 LATEST_COUNT = 1000  # outcomes that tell the present share of wins
 SHARE_FACTOR = 2.0
+PASSED = "passed the guard; not exported, since it needs each open list anew"
 
 
 def share_of_wins(outcome: np.ndarray) -> float:
@@ -72,8 +73,8 @@ def forward_without_labels(
     return chance, pd.DataFrame(rows, columns=["period", "guessed_share", "known_share"])
 
 
-def objection(shares: pd.DataFrame, change: list[float], factor: float = SHARE_FACTOR) -> str:
-    """Why the correction without labels is not offered, "" if nothing speaks against it.
+def guarded(shares: pd.DataFrame, change: list[float], factor: float = SHARE_FACTOR) -> str:
+    """Why the correction without labels is not offered, PASSED if nothing speaks against it.
 
     shares: of `forward_without_labels`. change: interval of log loss against doing nothing.
     """
@@ -88,4 +89,4 @@ def objection(shares: pd.DataFrame, change: list[float], factor: float = SHARE_F
         )
     if change[1] >= 0:
         return "its gain over no correction could be luck"
-    return ""
+    return PASSED

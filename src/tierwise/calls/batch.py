@@ -18,10 +18,11 @@ from tierwise.refusals import pa
 
 TIERS = ("A", "B", "C")
 EXPLORATION, HOLDOUT = "exploration", "holdout"
+TURN = "today"
 REASONS = ["reason_1", "reason_2", "reason_3"]
-REVEALING = ["rank", "tier", "chance", *REASONS]
-OPTIONAL = ["title", "organization", "value_eur"]
-OFTEN_EMPTY = ["tier", "flag", *REASONS]
+REVEALING = ["rank", "tier", "turn", "chance", *REASONS]
+OPTIONAL = ["title", "organization", "value_eur", "turn"]
+OFTEN_EMPTY = ["tier", "turn", "flag", *REASONS]
 STALE = pd.Timedelta(hours=2)
 SIMULATED = " Simulated data: none of these deals exists."
 
@@ -61,6 +62,7 @@ BATCH = contract(
     title=column("str", "what the deal is called", nullable=True),
     organization=column("str", "whose deal it is", nullable=True),
     value_eur=column("float64", "what it is worth", "euros", nullable=True),
+    turn=column("str", "whose turn it is", checks=one_of_or_empty(TURN)),
 )
 KINDS = {name: refusals.dtype_of(one) for name, one in BATCH.columns.items()}
 
@@ -70,7 +72,7 @@ class CallList:
     """One representative's list. owner_id: None for the deals of nobody.
 
     queue: by rank, with `place` (from 1) and `last_touch` ("3 days ago"). holdout: by deal_id, with
-    `last_touch`, without REVEALING. Their text is `readable`.
+    `last_touch`, without REVEALING. Their text is `readable`. why: what a mark of a turn means.
     """
 
     owner_id: str | None
@@ -78,6 +80,7 @@ class CallList:
     queue: pd.DataFrame
     holdout: pd.DataFrame
     simulated: bool = False
+    why: str = ""
 
 
 def full_hour(scored_at: pd.Timestamp) -> pd.Timestamp:
@@ -94,7 +97,7 @@ def typed(batch: pd.DataFrame) -> pd.DataFrame:
     frame = batch.assign(**{name: None for name in absent if name not in batch})
     frame = frame[[name for name in KINDS if name in frame]].reset_index(drop=True)
     frame = frame.assign(**{name: in_kind(frame[name], KINDS[name]) for name in frame})
-    return frame.fillna(dict.fromkeys(OFTEN_EMPTY, ""))
+    return frame.assign(turn=frame.get("turn", "")).fillna(dict.fromkeys(OFTEN_EMPTY, ""))
 
 
 def checked(batch: pd.DataFrame, hour: pd.Timestamp) -> pd.DataFrame:
@@ -134,7 +137,9 @@ def lists_of(
     frame: what `typed` gives. owners: who gets a list even without a deal.
     """
     owner = frame["owner_id"].fillna("")
-    shown: dict[str, Iterable[str]] = {name: frame[name] for name in ("owner_id", "tier", "flag")}
+    shown: dict[str, Iterable[str]] = {
+        name: frame[name] for name in ("owner_id", "tier", "turn", "flag")
+    }
     shown |= {name: map(readable, frame[name]) for name in (*REASONS, "title", "organization")}
     shown["last_touch"] = since(frame["last_touch_at"], hour)
     told = frame.assign(**{name: as_objects(texts) for name, texts in shown.items()})
@@ -164,10 +169,11 @@ def heading(one: CallList) -> str:
 
 
 def sentences(one: CallList) -> dict[str, str]:
-    """By subject: fresh, empty, exploration, holdout; "" where there is nothing to say."""
+    """By subject: fresh, empty, turns, exploration, holdout; "" where there is nothing to say."""
     return {
         "fresh": freshness(one.scored_at) + (SIMULATED if one.simulated else ""),
         "empty": emptiness(one),
+        "turns": turns(one),
         "exploration": exploration(one.queue),
         "holdout": held_out(one.holdout),
     }
@@ -187,6 +193,19 @@ def emptiness(one: CallList) -> str:
         return "No open deal with a tier stands on this list."
     nobody = "Every open deal has an owner" if one.owner_id is None else "No open deal stands here"
     return f"{nobody}; the list is empty, not late."
+
+
+def turns(one: CallList) -> str:
+    """How many have their turn today, and why; the first ones of the list, or marked ones."""
+    count, marked = len(one.queue), (one.queue["turn"] == TURN).to_numpy()
+    if not count or not one.why:
+        return ""
+    number = int(marked.sum())
+    if not number:
+        return f"None of these {count:,} deals is marked for today. Marks: {one.why}."
+    on_top = f", the first {number:,} of the list" if marked[:number].all() and number > 1 else ""
+    verb = "is" if number == 1 else "are"
+    return f"{number:,} of these {count:,} deals {verb} marked for today{on_top}: {one.why}."
 
 
 def exploration(queue: pd.DataFrame) -> str:

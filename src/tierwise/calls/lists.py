@@ -36,14 +36,15 @@ def write(
     scored_at: pd.Timestamp,
     owners: Iterable[str] = (),
     simulated: bool = False,
+    why: str = "",
 ) -> Path:
     """Write the lists of one hour and make them current in one move; returns their folder.
 
     batch: columns as in batch.BATCH, of which OPTIONAL may be absent; times in UTC.
     scored_at: the full hour, that of the batch too. owners: who gets a list even without a deal;
-    nobody always has one. Raises InputError for a batch that breaks a rule, for an hour before the
-    current one, and while another process writes; the current lists then stay as they are. Needs a
-    system with symbolic links.
+    nobody always has one. why: what the mark of a turn means, a clause. Raises InputError for a
+    batch that breaks a rule, for an hour before the current one, and while another process writes;
+    the current lists then stay as they are. Needs a system with symbolic links.
     """
     hour = full_hour(scored_at)
     frame = checked(batch, hour)
@@ -54,7 +55,7 @@ def write(
         partial = folder / f".{name}.partial"
         partial.mkdir()
         for found in lists_of(frame, hour, owners):
-            one = replace(found, simulated=simulated)
+            one = replace(found, simulated=simulated, why=why)
             stem = file_stem(one.owner_id)
             write_csv(partial / f"{stem}.csv", one)
             write_excel(partial / f"{stem}.xlsx", one)

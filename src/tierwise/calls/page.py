@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Template
 
-from tierwise.calls.batch import EXPLORATION, REASONS, CallList, heading, sentences
+from tierwise.calls.batch import EXPLORATION, REASONS, TURN, CallList, heading, sentences
 from tierwise.calls.text import MONTHS, date, shortened
 from tierwise.render import digest
 from tierwise.report import format_value
@@ -71,7 +71,7 @@ def sections(queue: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def entry(deal: dict[Any, Any]) -> dict[str, Any]:
-    """What a row shows. place, tier, chance and reasons only for deals of the queue."""
+    """What a row shows. place, tier, turn, chance and reasons only for deals of the queue."""
     number = f"Deal {deal['deal_id']}"
     value = deal["value_eur"]
     touch = deal["last_touch_at"]
@@ -88,6 +88,7 @@ def entry(deal: dict[Any, Any]) -> dict[str, Any]:
         shown |= {name: deal[name] for name in ("place", "tier")}
         shown["percent"] = 100 * deal["chance"]
         shown["drawn"] = deal["flag"] == EXPLORATION
+        shown["today"] = deal["turn"] == TURN
         shown["reasons"] = [reason(deal[name]) for name in REASONS if deal[name]]
         facts = [shown["number"], "" if pd.isna(touch) else f"Last touch {date(touch)}"]
         shown["id_and_touch"] = " · ".join(filter(None, facts))

@@ -22,6 +22,7 @@ DRAWN = "place drawn at random"
 COLUMNS = {
     "place": ("Place", 7),
     "tier": ("Tier", 6),
+    "turn": ("Turn", 8),
     "chance": ("Chance", 10),
     "title": ("Deal", 34),
     "organization": ("Organisation", 28),
@@ -110,7 +111,7 @@ def write_excel(path: Path, one: CallList) -> None:
         book.set_properties({"created": one.scored_at.to_pydatetime()})
         formats = {name: book.add_format(what) for name, what in FORMATS.items()}
         told = sentences(one)
-        about = [told["fresh"], told["empty"], told["exploration"]]
+        about = [told["fresh"], told["empty"], told["turns"], told["exploration"]]
         if len(one.holdout):
             about.append("Deals without a tier are on the second sheet.")
         queue = noted(one.queue)[list(COLUMNS)]
