@@ -69,7 +69,7 @@ def judged(protocol: Protocol, model: str, found: Prediction) -> Row:
         model,
         **measures(protocol, found.chances),
         fit_cpu_s=found.fit_cpu_s,
-        predict_cpu_s=found.predict_cpu_s,
+        predict_cpu_s=found.predict_cpu_s or None,  # 0: not measured apart
         way=found.way,
         fits_count=len(protocol.folds),
         rows_count=rows_count,

@@ -745,6 +745,13 @@ def test_a_list_says_how_far_down_it_is_marked(turns, said):
     assert call_batch.sentences(marked(turns))["turns"].startswith(said)
 
 
+def test_a_list_on_which_a_place_was_drawn_says_that_the_turn_was_too():
+    one = marked(["today", ""], flag=["", "exploration"])
+    assert (
+        "where a place was drawn at random, the turn was too." in call_batch.sentences(one)["turns"]
+    )
+
+
 def test_a_list_without_turns_says_nothing_of_them(tmp_path):
     one = marked(["", ""], why="")
     assert call_batch.sentences(one)["turns"] == ""

@@ -86,7 +86,7 @@ def test_so_many_deals_are_marked_as_a_day_has_room_for(scorer, folder, tmp_path
     assert not (rows["turn"] == "today")[rows["flag"] == "holdout"].any()
     assert f"{done['turns_count']} to contact today" in delivery.sentence(done)
     page = next((tmp_path / "lists" / "current").glob("owner*.html")).read_text()
-    assert "all lists have room for 12 contacts a day" in page
+    assert "on all lists, at most 12 a day that bring most" in page
 
 
 def test_a_batch_that_an_older_version_left_is_handed_out_again(scorer, folder, tmp_path):
@@ -94,7 +94,18 @@ def test_a_batch_that_an_older_version_left_is_handed_out_again(scorer, folder, 
     delivery.deliver(*given)
     rows = pd.read_parquet(tmp_path / "batch.parquet").drop(columns="turn")
     rows.to_parquet(tmp_path / "batch.parquet")
-    assert delivery.deliver(*given)["turns_count"] == 0
+    done = delivery.deliver(*given)
+    assert done["turns_count"] is None
+    assert "today" not in delivery.sentence(done)
+    assert "marked" not in next((tmp_path / "lists/current").glob("owner*.html")).read_text()
+
+
+def test_marks_of_one_model_are_not_explained_by_another(scorer, folder, tmp_path):
+    given = folder / "one", last_hour(folder), asked(), tmp_path
+    delivery.deliver(scorer, *given)
+    later = replace(scorer, card=scorer.card | {"contact": contact(aim="recall")}, version="2.t")
+    delivery.deliver(later, *given)
+    assert "marked" not in next((tmp_path / "lists/current").glob("owner*.html")).read_text()
 
 
 def test_lists_of_a_simulated_world_say_so(handed):

@@ -1,5 +1,6 @@
 """Chances follow the latest outcomes, the order stays, and nothing changes without a gain."""
 
+import shutil
 import subprocess
 import sys
 
@@ -100,6 +101,42 @@ def test_too_few_outcomes_change_nothing(root):
     project(root, later_logit=1.2, rows_count=900)
     with pytest.raises(InputError, match="Nothing was changed. Too few outcomes"):
         recalibration.recalibrate(root, "leads")
+    assert not (root / "data").exists()
+
+
+def test_an_export_of_an_older_version_is_corrected_too(root):
+    rows, features = project(root, later_logit=1.2)
+    learned, outcome = sp.learned(rows, features)
+    older = {"contact": {"aim": "profit", "recall_share": 0.8}}
+    shutil.rmtree(root / "exports/leads")
+    made = sp.fitted(learned, outcome)
+    sp.write_export(root / "exports/leads", root / "older", learned, *made, **older)
+    recalibration.recalibrate(root, "leads")
+    told = files.read_json(publishing.in_place(root, "leads") / "card.json")
+    assert told["contact"] == older["contact"]
+
+
+def test_without_outcomes_known_half_way_nothing_can_be_tried(root):
+    """Outcomes that take as long as the judged span: no line, and so no gain that could pass."""
+    rows, features = project(root, later_logit=1.2)
+    later = rows[~examples.before_judging(rows)].reset_index(names="row")
+    later = later.assign(**in_place(root, features).loc[later["row"]].reset_index(drop=True))
+    slow = later.assign(outcome_known_at=later["as_of"] + pd.Timedelta(days=365))
+    found = recalibration.tried(slow)
+    assert not found["passed"]
+    assert found["sentence"].startswith(
+        "Too few outcomes to try it, 0 outcomes were known half-way"
+    )
+
+
+def test_an_application_that_no_hour_scores_has_no_model_in_place(root):
+    project(root, later_logit=1.2)
+    content = files.params(root)
+    content["applications"]["leads"]["build_features"]["kind"] = "table"
+    sp.settings(root, content)
+    for name in ("leads", "unknown"):
+        with pytest.raises(InputError, match=f"No hour scores '{name}'"):
+            recalibration.recalibrate(root, name)
     assert not (root / "data").exists()
 
 

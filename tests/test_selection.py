@@ -103,7 +103,7 @@ def test_the_table_of_settings_has_what_is_chosen_and_the_whole_budget():
     given = candidates.SEARCHED, found_by(chosen), rates, with_wins(2000)
     linear, trees = selection.settings(*given).to_dict("records")
     assert (linear["blend_weight"], trees["blend_weight"]) == (0.2, 0.8)
-    assert linear["half_life"] == trees["half_life"] == "all rows count the same"
+    assert linear["half_life"] == trees["half_life"] == "none"
     assert (linear["value_rates"], trees["value_ranks"]) == ("yes", "yes")
     assert (trees["tree_depth"], trees["rounds_count"]) == (5, 60)
     assert pd.isna(linear["tree_depth"])

@@ -12,6 +12,7 @@ from tierwise.calls import batch as call_batch
 from tierwise.calls import today
 
 HELD_OUT, DRAWN = call_batch.HOLDOUT, call_batch.EXPLORATION
+NOW = pd.Timestamp("2026-11-26 09:00")
 
 
 def hour_of(chance, owner="7", flag="", value_eur=10.0, cost_eur=1.0):
@@ -19,11 +20,13 @@ def hour_of(chance, owner="7", flag="", value_eur=10.0, cost_eur=1.0):
     chance = np.sort(np.asarray(chance, dtype=float))[::-1]
     rows = pd.DataFrame({"chance": chance, "owner_id": owner, "flag": flag})
     rows["place"] = np.where(rows["flag"] == HELD_OUT, 0, (rows["flag"] != HELD_OUT).cumsum())
-    return rows.assign(expected_profit_eur=chance * value_eur - cost_eur)
+    return rows.assign(
+        expected_profit_eur=chance * value_eur - cost_eur, scored_at=NOW, last_touch_at=pd.NaT
+    )
 
 
 def marked(rows, **asked):
-    return today.turns(rows, contact(**asked)) == call_batch.TURN
+    return today.turns(rows, contact(**asked), 7.0) == call_batch.TURN
 
 
 @given(
@@ -41,7 +44,7 @@ def test_without_draws_the_marked_are_those_of_the_threshold_page(deals, room, a
 
 
 @given(st.data())
-def test_each_list_keeps_its_number_of_turns_and_the_holdout_has_none(data):
+def test_no_list_has_more_turns_than_by_merit_and_the_holdout_has_none(data):
     count = data.draw(st.integers(1, 40))
     several = {"min_size": count, "max_size": count}
     chance = data.draw(st.lists(st.floats(0.01, 0.99), **several))
@@ -68,7 +71,10 @@ def test_what_is_worth_more_comes_first_where_a_day_has_little_room():
 
 
 def test_over_many_lots_a_drawn_deal_has_its_turn_as_often_as_the_list_has_turns():
-    """30 of 100: the last deal, which would never have a turn by merit, has one in 30 % of draws."""
+    """30 of 100: the last deal, which would never have a turn by merit, has one in 30 % of draws.
+
+    All 30 turns are given, for others that are worth one move up.
+    """
     last, turns_count = [], []
     rows = hour_of(np.linspace(0.9, 0.05, 100)).assign(deal_id=range(100), rank=range(1, 101))
     for number in range(1500):
@@ -80,15 +86,31 @@ def test_over_many_lots_a_drawn_deal_has_its_turn_as_often_as_the_list_has_turns
             last.append(found[-1])
     assert len(last) > 200
     assert np.mean(last) == pytest.approx(0.30, abs=0.09)  # three standard errors
-    assert max(turns_count) <= 30
-    assert np.mean(turns_count) > 29
+    assert set(turns_count) == {30}
 
 
 def test_a_card_that_tells_no_money_marks_nobody_and_says_nothing():
     rows = hour_of([0.5, 0.4]).assign(expected_profit_eur=np.nan)
     older = {"aim": "profit", "recall_share": 0.8}
-    assert today.turns(rows, older).tolist() == ["", ""]
-    assert today.why(older) == today.why({}) == ""
+    assert today.turns(rows, older, 7.0).tolist() == ["", ""]
+    assert today.why(older, 7.0) == today.why({}, 7.0) == ""
+
+
+def test_who_was_contacted_lately_has_had_a_turn_and_today_has_less_room():
+    """Of six deals one was contacted this morning and one on Monday; two of three are left."""
+    ago = pd.Series([2, 80, 24 * 7 + 1, np.nan, np.nan, 24 * 30])
+    rows = hour_of([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+    rows["last_touch_at"] = NOW - pd.to_timedelta(ago, unit="h")
+    found = marked(rows, contacts_per_day_count=3)
+    assert found.tolist() == [False, False, True, True, False, False]
+    assert marked(rows).tolist() == [False, False, True, True, True, True]
+
+
+def test_a_day_without_room_left_marks_nobody():
+    rows = hour_of([0.9, 0.8, 0.7])
+    rows.loc[:1, "last_touch_at"] = NOW - pd.Timedelta(hours=1)
+    for most in (1, 2):
+        assert not marked(rows, contacts_per_day_count=most).any()
 
 
 @pytest.mark.parametrize(
@@ -97,8 +119,10 @@ def test_a_card_that_tells_no_money_marks_nobody_and_says_nothing():
         ({}, "a contact is expected to bring more than it costs"),
         ({"aim": "recall", "recall_share": 0.9}, "expected to hold 90 % of all wins"),
         ({"aim": "f1"}, "highest expected F1"),
-        ({"contacts_per_day_count": 1200}, "all lists have room for 1,200 contacts a day"),
+        ({"contacts_per_day_count": 1200}, "on all lists, at most 1,200 a day that bring most"),
+        ({"contacts_per_day_count": 1.5}, "at most 1.5 a day"),
+        ({}, "no deal that was contacted in the last 7 days"),
     ],
 )
 def test_a_mark_says_what_it_means(asked, said):
-    assert said in today.why(contact(**asked))
+    assert said in today.why(contact(**asked), 7.0)

@@ -30,6 +30,7 @@ from tierwise import (
     value_rates,
 )
 from tierwise.candidates import BLENDED
+from tierwise.card import CONTACT
 from tierwise.files import STEPS, InputError
 
 ROOT = Path(__file__).parents[1]
@@ -314,7 +315,8 @@ def test_card_of_the_export_says_what_was_measured(project):
     for name in ("verdict", "sentence", "tiers", "auc", "auc_interval"):
         assert card[name] == judged[name]
     assert card["threshold_chance"] == metrics(project, "signal", "select_threshold")["threshold"]
-    assert card["contact"] == {"aim": "profit", "recall_share": 0.8}
+    chosen = metrics(project, "signal", "select_threshold")
+    assert card["contact"] == {name: chosen[name] for name in CONTACT}
     assert card["simulated"] is True
 
 

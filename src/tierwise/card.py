@@ -229,8 +229,8 @@ def output_lines(card: dict[str, Any]) -> list[str]:
 def contact_line(chance: str, card: dict[str, Any]) -> str:
     """Whom to contact: what pays, or the top of each open list that its own chances ask for."""
     aim, threshold = card["contact"]["aim"], card["threshold_chance"]
-    room = card["contact"]["contacts_per_day_count"]
-    most = f", at most {room:,g} a day, most expected profit first" if room else ""
+    room = card["contact"].get("contacts_per_day_count")  # not in older cards
+    most = f", at most {room:,.10g} a day, most expected profit first" if room else ""
     if aim == "f1":
         how = f"the top of each open list, as far as `{chance}` expects the highest F1"
     elif aim == "recall":

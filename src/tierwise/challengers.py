@@ -241,8 +241,7 @@ def decide(table: pd.DataFrame, tolerance: dict[str, float] = TOLERANCE) -> tupl
         gain = told(on_frozen.loc["recalibrated"], "log_loss")
         return "recalibrate", (
             f"Recalibrate: the order holds and the level does not, {gain}. "
-            "What refitting would add is too little, or can't be told from chance. `tierwise "
-            "recalibrate` does it."
+            "What refitting would add is too little, or can't be told from chance."
         )
     return "keep", f"Keep the frozen model: {why_kept(on_frozen, tolerance)}."
 

@@ -89,17 +89,27 @@ def deliver(
     if rows.empty:
         raise InputError(f"No {scorer.card['entity']} is open at {ex.label(as_of)}.")
     rows = flagged(rows.assign(scored_at=as_of, model_version=scorer.version), settings)
-    rows["turn"] = today.turns(rows, scorer.card.get("contact", {}))
+    rows["turn"] = today.turns(rows, scorer.card.get("contact", {}), every_days(scorer))
     files.write_parquet(place, rows)
     ledger.append(folder / "ledger", remembered(rows))
     return told(rows, written(scorer, folder, rows, as_of), as_of, True)
 
 
 def written(scorer: hour.Scorer, folder: Path, rows: pd.DataFrame, as_of: pd.Timestamp) -> Path:
-    """The folder of the call lists of these rows."""
-    why = today.why(scorer.card.get("contact", {}))
+    """The folder of the call lists of these rows.
+
+    What a mark means is told by the model that set it: not where a batch of an older version, or of
+    another model, is handed out again.
+    """
+    is_own = "turn" in rows and (rows["model_version"] == scorer.version).all()
+    why = today.why(scorer.card.get("contact", {}), every_days(scorer)) if is_own else ""
     is_simulated = bool(scorer.card["simulated"])
     return lists.write(folder / "lists", listed(rows), as_of, simulated=is_simulated, why=why)
+
+
+def every_days(scorer: hour.Scorer) -> float:
+    """How often a deal stands on a list of the threshold page."""
+    return float(scorer.question["score_every_days"])
 
 
 def refuse_stale(tables: Path, as_of: pd.Timestamp, hours: float) -> None:
@@ -128,7 +138,7 @@ def told(rows: pd.DataFrame, place: Path, as_of: pd.Timestamp, is_new: bool) -> 
         "rows_count": len(rows),
         "tiers": {name: int(counts[name]) for name in sorted(counts.index) if name},
         "flags": {name: int((rows["flag"] == name).sum()) for name in ("exploration", "holdout")},
-        "turns_count": int((rows["turn"] == TURN).sum()) if "turn" in rows else 0,
+        "turns_count": int((rows["turn"] == TURN).sum()) if "turn" in rows else None,
         "lists": place,
     }
 
@@ -139,5 +149,6 @@ def sentence(done: dict[str, Any]) -> str:
     flags = ", ".join(f"{count:,} {name}" for name, count in done["flags"].items())
     was = "" if done["is_new"] else " It was scored before; the lists are written anew."
     counted = f"{done['rows_count']:,} open, {tiers or 'no tiers issued'}; {flags}"
-    counted += f"; {done['turns_count']:,} to contact today"
+    if done["turns_count"] is not None:
+        counted += f"; {done['turns_count']:,} to contact today"
     return f"{ex.label(done['as_of'])} UTC: {counted}. Lists in {done['lists']}.{was}"

@@ -117,9 +117,7 @@ def publish(
 
 @hourly.command()
 def recalibrate(
-    application: Annotated[
-        str, typer.Argument(metavar="APPLICATION", help="A section of params.yaml.")
-    ],
+    application: Hourly,
 ) -> None:
     """Mend the chances that are given, without a refit.
 

@@ -17,7 +17,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tierwise import calibration, card, dataset, export, files, publishing, retraining, rollback
+from tierwise import (
+    applications,
+    calibration,
+    card,
+    dataset,
+    export,
+    files,
+    publishing,
+    retraining,
+    rollback,
+)
 from tierwise import examples as ex
 from tierwise.calibration import Calibrator
 from tierwise.files import InputError
@@ -34,6 +44,7 @@ def recalibrate(root: Path, application: str) -> tuple[pd.DataFrame, dict[str, A
     `tierwise rollback` brings it back. Raises InputError, and changes nothing, where chances of
     later cases would not have been better beyond luck.
     """
+    refuse_unscored(root, application)
     examples, features = dataset.load(application)
     later = examples[~ex.before_judging(examples)].reset_index(names="row")
     with publishing.loading(root, application):
@@ -52,6 +63,18 @@ def recalibrate(root: Path, application: str) -> tuple[pd.DataFrame, dict[str, A
         return put_in_place(root, application, candidate, gate), gate
 
 
+def refuse_unscored(root: Path, application: str) -> None:
+    """InputError for an application that no hour scores, so that no model is in place."""
+    section = files.params(root).get("applications", {}).get(application)
+    if section is None or not hasattr(
+        applications.of(section["build_features"]["kind"]), "at_hour"
+    ):
+        raise InputError(
+            f"No hour scores '{application}', so there is no model in place to correct. "
+            f"`dvc repro export_model@{application}` on newer rows corrects and fits it anew."
+        )
+
+
 def line_of(rows: pd.DataFrame) -> Calibrator:
     """The correction from the latest outcomes. rows: score, outcome, outcome_known_at."""
     rows = rows.iloc[as_known(rows["outcome_known_at"])]
@@ -64,7 +87,13 @@ def tried(later: pd.DataFrame) -> dict[str, Any]:
     later: examples in time order with row, score and chance. See `retraining.gate`.
     """
     half = ex.edge_at(later["as_of"], 0.5)
-    line = line_of(later[ex.known_before(later, half)])
+    known = later[ex.known_before(later, half)]
+    rarer_count = int(min(known["outcome"].sum(), (1 - known["outcome"]).sum()))
+    if len(known) < retraining.OUTCOMES_MIN_COUNT or rarer_count < retraining.WINS_MIN_COUNT:
+        said = f"{len(known):,} outcomes were known half-way, {rarer_count:,} of the rarer kind: "
+        said += f"at least {retraining.OUTCOMES_MIN_COUNT:,} and {retraining.WINS_MIN_COUNT}"
+        return {"passed": False, "sentence": f"Too few outcomes to try it, {said} are needed."}
+    line = line_of(known)
     rows = later[~ex.known_before(later, half, "as_of")].drop_duplicates("entity_id")
     challenger = calibration.apply(line, rows["score"].to_numpy())
     rows = rows.rename(columns={"as_of": "scored_at", "entity_id": "deal_id", "chance": "champion"})

@@ -110,7 +110,7 @@ def settings(
 
 def half_life(found: Settings) -> str:
     count = found.get("half_life_count")
-    return f"{count:,} rows" if count else "all rows count the same"
+    return f"{count:,} rows" if count else "none"
 
 
 def size(name: str, found: Settings, outcome: np.ndarray, what: str) -> int | None:

@@ -205,7 +205,9 @@ def turns(one: CallList) -> str:
         return f"None of these {count:,} deals is marked for today. Marks: {one.why}."
     on_top = f", the first {number:,} of the list" if marked[:number].all() and number > 1 else ""
     verb = "is" if number == 1 else "are"
-    return f"{number:,} of these {count:,} deals {verb} marked for today{on_top}: {one.why}."
+    drawn = (one.queue["flag"] == EXPLORATION).any()
+    lot = "; where a place was drawn at random, the turn was too" if drawn else ""
+    return f"{number:,} of these {count:,} deals {verb} marked for today{on_top}: {one.why}{lot}."
 
 
 def exploration(queue: pd.DataFrame) -> str:
