@@ -86,7 +86,7 @@ def test_so_many_deals_are_marked_as_a_day_has_room_for(scorer, folder, tmp_path
     assert not (rows["turn"] == "today")[rows["flag"] == "holdout"].any()
     assert f"{done['turns_count']} to contact today" in delivery.sentence(done)
     page = next((tmp_path / "lists" / "current").glob("owner*.html")).read_text()
-    assert "on all lists, at most 12 a day that bring most" in page
+    assert "on all lists, the 12 a day that bring most" in page
 
 
 def test_a_batch_that_an_older_version_left_is_handed_out_again(scorer, folder, tmp_path):

@@ -96,21 +96,37 @@ def test_a_card_that_tells_no_money_marks_nobody_and_says_nothing():
     assert today.why(older, 7.0) == today.why({}, 7.0) == ""
 
 
-def test_who_was_contacted_lately_has_had_a_turn_and_today_has_less_room():
-    """Of six deals one was contacted this morning and one on Monday; two of three are left."""
-    ago = pd.Series([2, 80, 24 * 7 + 1, np.nan, np.nan, 24 * 30])
+def test_who_was_contacted_in_the_days_before_makes_room_for_others():
+    ago = pd.Series([30, 80, 24 * 7 + 1, np.nan, np.nan, 24 * 30])
     rows = hour_of([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
     rows["last_touch_at"] = NOW - pd.to_timedelta(ago, unit="h")
     found = marked(rows, contacts_per_day_count=3)
-    assert found.tolist() == [False, False, True, True, False, False]
+    assert found.tolist() == [False, False, True, True, True, False]
     assert marked(rows).tolist() == [False, False, True, True, True, True]
 
 
-def test_a_day_without_room_left_marks_nobody():
-    rows = hour_of([0.9, 0.8, 0.7])
-    rows.loc[:1, "last_touch_at"] = NOW - pd.Timedelta(hours=1)
-    for most in (1, 2):
-        assert not marked(rows, contacts_per_day_count=most).any()
+def test_a_turn_that_was_taken_today_goes_to_nobody_else():
+    """Whoever was contacted since midnight out of turn takes no turn from those who have one."""
+    rows = hour_of([0.9, 0.8, 0.7, 0.6])
+    rows.loc[[0, 3], "last_touch_at"] = NOW - pd.Timedelta(hours=9)
+    assert marked(rows, contacts_per_day_count=2).tolist() == [False, True, False, False]
+    yesterday = rows.assign(last_touch_at=rows["last_touch_at"] - pd.Timedelta(minutes=1))
+    assert marked(yesterday, contacts_per_day_count=2).tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("aim", thresholds.AIMS)
+def test_as_a_day_is_worked_off_no_more_deals_are_marked_than_it_has_room_for(aim):
+    random = np.random.default_rng(0)
+    rows = hour_of(random.uniform(0.02, 0.9, 200), random.choice(list("789"), 200))
+    ever = np.zeros(200, dtype=bool)
+    for hour in range(9):
+        rows["scored_at"] = NOW + pd.Timedelta(hours=hour)
+        now = marked(rows, aim=aim, contacts_per_day_count=30)
+        ever |= now
+        called = np.flatnonzero(now)[:5]
+        rows.loc[called, "last_touch_at"] = NOW + pd.Timedelta(hours=hour, minutes=30)
+    assert ever.sum() == 30
+    assert now.sum() == 0
 
 
 @pytest.mark.parametrize(
@@ -119,9 +135,9 @@ def test_a_day_without_room_left_marks_nobody():
         ({}, "a contact is expected to bring more than it costs"),
         ({"aim": "recall", "recall_share": 0.9}, "expected to hold 90 % of all wins"),
         ({"aim": "f1"}, "highest expected F1"),
-        ({"contacts_per_day_count": 1200}, "on all lists, at most 1,200 a day that bring most"),
-        ({"contacts_per_day_count": 1.5}, "at most 1.5 a day"),
-        ({}, "no deal that was contacted in the last 7 days"),
+        ({"contacts_per_day_count": 1200}, "on all lists, the 1,200 a day that bring most"),
+        ({"contacts_per_day_count": 1.5}, "the 1.5 a day"),
+        ({}, "none that was contacted in the last 7 days"),
     ],
 )
 def test_a_mark_says_what_it_means(asked, said):

@@ -5,9 +5,10 @@
                 m, where m deals of the list would have one by merit; then others have one less
 
 So a drawn deal has its turn whatever its score, about as often as its list has turns, and no list
-has more of them than by merit. A deal that was contacted lately has had its turn, and who was
-contacted today has taken of the room; so the marks go down the lists in the course of days, as the
-lists of the threshold page do, on which no deal comes back at once.
+has more of them than by merit. A deal that was contacted in the days before has had its turn. One
+that was contacted today keeps its place among the turns of the day and loses the mark; so the marks
+become fewer as the day goes on, and go down the lists in the course of days, as on the lists of the
+threshold page, where no deal comes back at once.
 
 The ledger knows places, not marks: outcomes that are weighed by it (see reweighting.py) suppose
 that each list is worked on by place, as far as its room goes.
@@ -38,11 +39,11 @@ def turns(rows: pd.DataFrame, contact: dict[str, Any], every_days: float) -> np.
     """
     found = np.full(len(rows), "", dtype=object)
     now = rows["scored_at"].max()
-    is_open = (rows["flag"] != HOLDOUT) & rows["expected_profit_eur"].notna()
-    is_open &= ~touched_since(rows, now - pd.Timedelta(days=every_days))
-    if is_open.any():
-        today_count = int(touched_since(rows, now.normalize()).sum())
-        found[is_open] = np.where(due(rows[is_open], contact, today_count), TURN, "")
+    today = touched_since(rows, now.normalize())
+    before = touched_since(rows, now - pd.Timedelta(days=every_days)) & ~today
+    ready = (rows["flag"] != HOLDOUT) & rows["expected_profit_eur"].notna() & ~before
+    if ready.any():
+        found[ready] = np.where(due(rows[ready], contact) & ~today[ready], TURN, "")
     return found
 
 
@@ -51,26 +52,19 @@ def touched_since(rows: pd.DataFrame, edge: pd.Timestamp) -> pd.Series:
     return rows["last_touch_at"].notna() & ~ex.known_before(rows, edge, "last_touch_at")
 
 
-def due(rows: pd.DataFrame, contact: dict[str, Any], today_count: int = 0) -> np.ndarray:
-    """Mask of the rows whose turn it is, shape (n,). today_count: contacts made today."""
+def due(rows: pd.DataFrame, contact: dict[str, Any]) -> np.ndarray:
+    """Mask of the rows whose turn it is on this day, contacted meanwhile or not. Shape (n,)."""
     chance, profit = rows["chance"].to_numpy(), rows["expected_profit_eur"].to_numpy()
     choice = thresholds.choose(contact["aim"], chance, 1.0, 1.0, contact["recall_share"])
-    wanted = contacts.wanted(choice, chance, profit)
-    turn = contacts.turns(wanted, chance, profit, np.zeros(len(rows)))
-    merit = wanted & (turn <= room(contact, today_count))
+    room, one_day = contact["contacts_per_day_count"], np.zeros(len(rows))
+    merit = contacts.contacted(choice, chance, profit, one_day, room)
     owner = pd.factorize(rows["owner_id"], use_na_sentinel=False)[0]
     turns_count = np.bincount(owner, weights=merit)[owner]
     drawn = (rows["flag"] == EXPLORATION).to_numpy()
     by_lot = drawn & (rows["place"].groupby(owner).rank().to_numpy() <= turns_count)
     left_count = turns_count - np.bincount(owner, weights=by_lot)[owner]
-    others = wanted & ~drawn
+    others = contacts.wanted(choice, chance, profit) & ~drawn
     return by_lot | (others & (contacts.turns(others, chance, profit, owner) <= left_count))
-
-
-def room(contact: dict[str, Any], today_count: int) -> float:
-    """How many contacts are left for today, over all lists."""
-    most = contact["contacts_per_day_count"]
-    return np.inf if most is None else most - today_count
 
 
 def why(contact: dict[str, Any], every_days: float) -> str:
@@ -80,5 +74,5 @@ def why(contact: dict[str, Any], every_days: float) -> str:
     told = WHY[contact["aim"]].format(share=100 * contact["recall_share"])
     most = contact["contacts_per_day_count"]
     if most:
-        told += f"; of these, on all lists, at most {most:,.10g} a day that bring most"
-    return f"{told}; no deal that was contacted in the last {every_days:,.10g} days"
+        told += f"; of these, on all lists, the {most:,.10g} a day that bring most"
+    return f"{told}; none that was contacted in the last {every_days:,.10g} days"
