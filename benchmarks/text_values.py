@@ -194,6 +194,12 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
+def in_order(rows: list[Row]) -> list[Row]:
+    """As protocols are listed, others last; the ways of each as they were run."""
+    places = {name: place for place, name in enumerate(PROTOCOLS)}
+    return sorted(rows, key=lambda row: places.get(row["protocol"], len(places)))
+
+
 def main() -> None:
     given = parser().parse_args()
     try:
@@ -205,7 +211,7 @@ def main() -> None:
                 raise InputError(f"{name}: {table}")
             others = [row for row in read(given.results) if row["protocol"] != name]
             rows = run_protocol(PLANS[name].build(name, table))
-            write_report([*others, *rows], given.results)
+            write_report(in_order([*others, *rows]), given.results)
     except InputError as error:
         sys.exit(f"text_values: {error}")
 

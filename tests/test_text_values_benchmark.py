@@ -110,3 +110,11 @@ def test_an_unknown_protocol_and_missing_tables_are_one_line(tmp_path, monkeypat
             text_values.main()
         assert "\n" not in str(ended.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_protocols_stand_in_their_order_whatever_was_run_last():
+    names = ["own", *reversed(text_values.PROTOCOLS)]
+    rows = [{"protocol": name, "way": way} for name in names for way in ("b", "a")]
+    found = text_values.in_order(rows)
+    assert list(dict.fromkeys(row["protocol"] for row in found)) == [*text_values.PROTOCOLS, "own"]
+    assert [row["way"] for row in found] == ["b", "a"] * len(names)
