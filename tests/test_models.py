@@ -575,10 +575,12 @@ def test_log_odds_stay_finite_for_the_certain():
 def test_deep_trees_are_for_many_outcomes_of_both_kinds(count, depth):
     features = pd.DataFrame({"x": np.arange(2 * count, dtype="float32")})
     for won in (np.arange(2 * count) < count, np.arange(2 * count) >= count):
-        deep = candidates.recent_boosting(features, won.astype(float), 80, 5, 5.0)["model"]
+        asked = {"round_count": 80, "depth": 5, "shrinkage": 5.0}
+        deep = candidates.recent_boosting(features, won.astype(float), **asked)["model"]
         assert deep.max_depth == depth
         assert (deep.n_estimators, deep.reg_lambda) == ((80, 5.0) if depth == 5 else (60, 10.0))
-        small = candidates.recent_boosting(features, won.astype(float), 3, 2, 20.0)["model"]
+        asked = {"round_count": 3, "depth": 2, "shrinkage": 20.0}
+        small = candidates.recent_boosting(features, won.astype(float), **asked)["model"]
         assert (small.n_estimators, small.max_depth, small.reg_lambda) == (3, 2, 20.0)
 
 
@@ -588,8 +590,10 @@ def test_leaves_of_few_rows_and_many_steps_are_for_many_outcomes_of_both_kinds(
 ):
     features = pd.DataFrame({"x": np.arange(2 * count, dtype="float32")})
     won = (np.arange(2 * count) < count).astype(float)
-    free = candidates.recent_boosting(features, won, 120, 5, **candidates.FREE)["model"]
+    asked = {"round_count": 120, "depth": 5} | candidates.FREE
+    free = candidates.recent_boosting(features, won, **asked)["model"]
     assert (free.min_child_weight, free.n_estimators) == (least, rounds)
     assert free.learning_rate == 0.1
-    careful = candidates.recent_boosting(features, won, 3, least_weight=20.0)["model"]
+    asked = {"round_count": 3, "least_weight": 20.0}
+    careful = candidates.recent_boosting(features, won, **asked)["model"]
     assert (careful.min_child_weight, careful.n_estimators) == (20.0, 3)
